@@ -1,0 +1,65 @@
+"""The seams between data and arithmetic: sources of counted events, and readers of the samples behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from slo.errors import SourceError
+from slo.events import EventSeries
+from slo.objective import Group, Objective
+from slo.report import Reason
+from slo.selector import Selector
+from slo.window import Interval
+
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The events of one objective: as a whole under `()`, then one series for each group; and notes on the data."""
+
+    groups: Mapping[Group, EventSeries]
+    reasons: tuple[Reason, ...] = ()
+
+
+Progress = Callable[[float], None]
+"""Told the share of the work that is done, rising from 0 to 1."""
+
+
+class Source(Protocol):
+    """Where events come from: a Prometheus, a file, a simulation, a ledger."""
+
+    def events(
+        self, objectives: Sequence[Objective], intervals: Sequence[Interval], progress: Progress
+    ) -> dict[str, Measured | SourceError]:
+        """The events of each objective, by id, over at least its interval (same order as objectives).
+
+        One objective's failure is returned in its place and never hides the others.
+        Raises SpecError where the data show that an objective file cannot be right.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesSamples:
+    """Raw samples of one series: times in milliseconds since the epoch, strictly rising, and values; one shape."""
+
+    labels: Labels
+    times: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+
+
+class SampleReader(Protocol):
+    """Where raw samples come from."""
+
+    def read(self, selector: Selector, interval: Interval) -> list[SeriesSamples]:
+        """The samples of every matching series in the interval `(start, end]`; samples just outside may be among them.
+
+        Raises SourceError.
+        """
+        ...
