@@ -63,3 +63,10 @@ class SampleReader(Protocol):
         Raises SourceError.
         """
         ...
+
+    def read_minimum(self, selector: Selector, interval: Interval) -> list[tuple[Labels, float]]:
+        """The least value of every matching series in the interval; cheap where `read` would bring a constant many times.
+
+        Raises SourceError.
+        """
+        ...
