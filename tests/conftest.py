@@ -1,0 +1,60 @@
+"""Fixtures that cost too much to make more than once: a real Prometheus, and a fleet of known truth in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from slo.source.fleet import Episode, Fleet, FleetSpec, Gap, simulate
+from slo.source.protocol import SeriesSamples
+from tests.support.prometheus import CURE, PrometheusMissingError, prometheus_with
+
+FLEET_START = 29_800_800
+"""2026-08-30T00:00:00Z, in minutes since the epoch."""
+
+LoadPrometheus = Callable[[Iterable[SeriesSamples]], str]
+
+
+@pytest.fixture(scope="session")
+def known_fleet() -> Fleet:
+    """Two days of three pods at 30 s: diurnal traffic, an incident at night, churn, restarts, lazy series and a gap."""
+    return simulate(
+        FleetSpec(
+            start=FLEET_START,
+            days=2,
+            scrape_interval_seconds=30,
+            requests_per_second=20.0,
+            peak_to_trough=5.0,
+            base_error_ratio=0.001,
+            incidents=(Episode(24 * 60 + 180, 30, 0.5),),
+            slow_ratio=0.03,
+            pod_lifetime_hours=16.0,
+            lazy_series=True,
+            resets_per_pod=2,
+            gaps=(Gap(1000, 12),),
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def load_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadPrometheus]:
+    """Starts a Prometheus that holds the given series, and gives its URL; all are stopped at the end."""
+    with ExitStack() as running:
+
+        def start(series: Iterable[SeriesSamples]) -> str:
+            directory: Path = tmp_path_factory.mktemp("prometheus")
+            try:
+                return running.enter_context(prometheus_with(series, directory))
+            except PrometheusMissingError as error:
+                pytest.fail(f"these tests need a real Prometheus: {error}; if it is missing, {CURE}")
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def fleet_url(known_fleet: Fleet, load_prometheus: LoadPrometheus) -> str:
+    """The URL of a Prometheus that holds the fleet of known truth."""
+    return load_prometheus(one for group in known_fleet.series.values() for one in group)

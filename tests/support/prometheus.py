@@ -1,0 +1,129 @@
+"""A real Prometheus on the loopback interface, loaded with given samples."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from slo.source.protocol import SeriesSamples
+
+READY_WITHIN_SECONDS = 30.0
+CURE = "install it with `apt-get install prometheus` (it brings promtool), or put its release tarball's folder on PATH"
+
+
+class PrometheusMissingError(Exception):
+    """The binary is not there, or it did not come up."""
+
+
+@contextmanager
+def prometheus_with(
+    series: Iterable[SeriesSamples], directory: Path, *, scrape: tuple[str, ...] = (), lookback_delta: str = "5m"
+) -> Iterator[str]:
+    """The URL of a Prometheus that holds the series and scrapes the given `host:port` targets every second.
+
+    directory: an empty folder for data and logs. Raises PrometheusMissingError.
+    """
+    data = directory / "data"
+    load(series, directory / "samples.txt", data)
+    config = directory / "prometheus.yml"
+    config.write_text(_config(scrape), encoding="utf-8")
+    port = free_port()
+    command = [
+        binary("prometheus"),
+        f"--config.file={config}",
+        f"--storage.tsdb.path={data}",
+        "--storage.tsdb.retention.time=10y",
+        f"--web.listen-address=127.0.0.1:{port}",
+        f"--query.lookback-delta={lookback_delta}",
+        "--query.max-samples=200000000",
+        "--log.level=warn",
+    ]
+    with (directory / "prometheus.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(url, process, directory / "prometheus.log")
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def load(series: Iterable[SeriesSamples], text: Path, data: Path) -> None:
+    """Write the series as TSDB blocks into the data folder."""
+    data.mkdir(parents=True, exist_ok=True)
+    with text.open("w", encoding="utf-8") as out:
+        lines = 0
+        for one in series:
+            lines += one.times.size
+            out.writelines(openmetrics_lines(one))
+        out.write("# EOF\n")
+    if lines:
+        # promtool parses the whole file once for every block: one block for all of it is minutes faster.
+        command = [binary("promtool"), "tsdb", "create-blocks-from", "--max-block-duration=8760h"]
+        done = subprocess.run([*command, "openmetrics", "-q", str(text), str(data)], capture_output=True, check=False)
+        if done.returncode:
+            raise PrometheusMissingError(f"promtool could not load the samples: {done.stderr.decode(errors='replace')}")
+    text.unlink()
+
+
+def openmetrics_lines(one: SeriesSamples) -> Iterator[str]:
+    """The samples in OpenMetrics text."""
+    inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in one.labels.items() if name != "__name__")
+    head = f"{one.labels['__name__']}{{{inside}}}"
+    for at, value in zip(one.times.tolist(), one.values.tolist(), strict=True):
+        # A third of a millisecond more: the parser truncates at the millisecond what a float cannot hold.
+        yield f"{head} {value!r} {at // 1000}.{at % 1000:03d}3\n"
+
+
+def binary(name: str) -> str:
+    """The path of prometheus or promtool. Raises PrometheusMissingError."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/bin:/usr/local/bin")
+    if found is None:
+        raise PrometheusMissingError(f"{name} is not installed; {CURE}")
+    return found
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _config(scrape: tuple[str, ...]) -> str:
+    if not scrape:
+        return "scrape_configs: []\n"
+    targets = ", ".join(f'"{target}"' for target in scrape)
+    return (
+        "scrape_configs:\n  - job_name: shop\n    scrape_interval: 1s\n    scrape_timeout: 1s\n"
+        f"    static_configs: [{{targets: [{targets}]}}]\n"
+    )
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/-/ready", timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise PrometheusMissingError(
+        f"prometheus did not become ready at {url}:\n{log.read_text(errors='replace')[-2000:]}"
+    )
