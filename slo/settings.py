@@ -1,0 +1,115 @@
+"""What the environment and the TOML file say; flags come on top of both, in the command line.
+
+Precedence: SLO_* variables, over the TOML file (SLO_SETTINGS, else ./slo.toml if there is one), over the defaults.
+A key of the file is the variable's name without SLO_, in small letters: SLO_PROMETHEUS_URL is prometheus_url.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from slo.errors import UsageError
+
+DEFAULT_FILE = Path("slo.toml")
+OUTPUTS = ("table", "json", "csv", "markdown")
+_KEYS = ("objectives", "prometheus_url", "timeout_seconds", "output")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings that hold where no flag says otherwise."""
+
+    objectives: tuple[Path, ...] = ()
+    prometheus_url: str | None = None
+    timeout_seconds: float = 60.0
+    output: str = "table"
+
+
+def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:
+    """The settings in force. file: from a flag, over SLO_SETTINGS. Raises UsageError, naming the place, for a wrong one."""
+    named = file or (Path(environ["SLO_SETTINGS"]) if environ.get("SLO_SETTINGS") else None)
+    values: dict[str, tuple[object, str]] = {}
+    if named or DEFAULT_FILE.is_file():
+        values.update(_from_file(named or DEFAULT_FILE))
+    for key in _KEYS:
+        variable = f"SLO_{key.upper()}"
+        if environ.get(variable):
+            value: object = environ[variable]
+            values[key] = (_paths_in(environ[variable]) if key == "objectives" else value, variable)
+    return _checked(values)
+
+
+def check_prometheus_url(url: str, place: str) -> str:
+    """The URL, if it is one that a Prometheus can be asked at. place: what to name in the error."""
+    if not re.match(r"https?://[^/\s?#]", url.strip(), re.IGNORECASE):
+        raise UsageError(f"{place}: {without_password(url)!r} is no address; write one such as http://prometheus:9090")
+    return url.strip()
+
+
+def check_timeout(value: object, place: str) -> float:
+    """A positive number of seconds."""
+    try:
+        seconds = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else math.nan
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"{place}: {value!r} is not a number of seconds over 0, such as 60")
+    return seconds
+
+
+def without_password(text: str) -> str:
+    """The text with the passwords of URLs replaced, for logs and messages."""
+    return re.sub(r"(://[^\s/:@]*):[^\s/]*@", r"\1:***@", text)
+
+
+def _from_file(file: Path) -> dict[str, tuple[object, str]]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{file}: is not TOML: {error}") from None
+    unknown = [key for key in values if key not in _KEYS]
+    if unknown:
+        raise UsageError(f"{file}: unknown setting {unknown[0]!r}; there are: {', '.join(_KEYS)}")
+    if "objectives" in values:
+        values["objectives"] = _paths_beside(file, values["objectives"])
+    return {key: (value, f"{file}: {key}") for key, value in values.items()}
+
+
+def _paths_in(text: str) -> list[str]:
+    return [part.strip() for part in re.split(f"[,{re.escape(os.pathsep)}]", text) if part.strip()]
+
+
+def _paths_beside(file: Path, value: object) -> list[str]:
+    """Paths of the settings file are relative to it, wherever the command runs."""
+    names = _paths_in(value) if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"{file}: objectives: write a list of paths, such as [\"objectives.yaml\"]")
+    return [str(file.parent / name) for name in names]
+
+
+def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
+    defaults = Settings()
+    paths, _ = values.get("objectives", ((), ""))
+    url, url_place = values.get("prometheus_url", (None, ""))
+    timeout, timeout_place = values.get("timeout_seconds", (defaults.timeout_seconds, ""))
+    output, output_place = values.get("output", (defaults.output, ""))
+    if url is not None and not isinstance(url, str):
+        raise UsageError(f"{url_place}: write an address as text, such as \"http://prometheus:9090\"")
+    if output not in OUTPUTS:
+        raise UsageError(f"{output_place}: {output!r} is none of {', '.join(OUTPUTS)}")
+    return Settings(
+        objectives=tuple(Path(path) for path in paths) if isinstance(paths, Sequence) else (),
+        prometheus_url=check_prometheus_url(url, url_place) if url else None,
+        timeout_seconds=check_timeout(timeout, timeout_place),
+        output=str(output),
+    )
