@@ -50,7 +50,9 @@ def burns_faster_than(pair: WindowPair, counts: WindowCounts, budget_ratio: Frac
         return False
     spent = budget_ratio.denominator * counts.bad
     share = pair.budget_share
-    return spent > allowed and spent * share.denominator * pair.long_minutes > allowed * share.numerator * period_minutes
+    return (
+        spent > allowed and spent * share.denominator * pair.long_minutes > allowed * share.numerator * period_minutes
+    )
 
 
 def alert_states(

@@ -62,11 +62,18 @@ class EventSeries:
         bad, total: events, shape (minutes,); coverage: share of each minute that was seen, in [0, 1].
         Where bad runs ahead of total (their series were read at different instants), total follows.
         """
-        bad_edges = _edges(bad)
+        bad_edges = np.maximum.accumulate(_edges(bad))
         total_edges = np.maximum.accumulate(np.maximum(_edges(total), bad_edges))
         whole_bad = np.rint(bad_edges).astype(np.int64)
         whole_good = np.maximum.accumulate(np.rint(total_edges).astype(np.int64) - whole_bad)
         return cls(start, whole_good, whole_bad, _edges(np.clip(coverage, 0.0, 1.0)))
+
+    @classmethod
+    def from_good_minutes(cls, start: int, good: Minutes, total: Minutes, coverage: Minutes) -> EventSeries:
+        """As from_minutes, from good events: what is not good of the total is bad."""
+        return cls.from_minutes(
+            start, np.diff(_edges(total) - np.minimum(_edges(good), _edges(total))), total, coverage
+        )
 
     @classmethod
     def empty(cls, start: int = 0) -> EventSeries:

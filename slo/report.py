@@ -95,7 +95,9 @@ def evaluate(
     counts = events.within(window)
     budget_ratio = objective.budget_ratio
     policy = objective.alert_policy
-    window_counts = {minutes: events.within(Interval(at_minute - minutes, at_minute)) for minutes in policy.window_minutes}
+    window_counts = {
+        minutes: events.within(Interval(at_minute - minutes, at_minute)) for minutes in policy.window_minutes
+    }
     alerts = alert_states(policy, window_counts, budget_ratio, objective.window.nominal_minutes)
     coverage, observed = _coverage(events, window, counts)
     doubts = _doubts(objective, events, window, coverage, observed)
@@ -193,9 +195,7 @@ def _projected(objective: Objective, counts: WindowCounts, period: Interval, win
     return budget_of(whole_period, objective.budget_ratio, period.minutes)
 
 
-def _state(
-    counts: WindowCounts, budget_ratio: Fraction, alerts: Sequence[AlertState], *, insufficient: bool
-) -> State:
+def _state(counts: WindowCounts, budget_ratio: Fraction, alerts: Sequence[AlertState], *, insufficient: bool) -> State:
     if not counts.covered_minutes:
         return State.NO_DATA
     if insufficient:

@@ -26,7 +26,9 @@ def to_slices(events: EventSeries, slices: TimeSlices) -> EventSeries:
     good, bad = np.diff(events.good[edges]), np.diff(events.bad[edges])
     target = Fraction(slices.target_ratio)
     # In Python integers: a billion events times a long decimal target leaves 64 bits.
-    kept = np.array([g * target.denominator >= target.numerator * (g + b) for g, b in zip(good.tolist(), bad.tolist(), strict=True)])
+    kept = np.array(
+        [g * target.denominator >= target.numerator * (g + b) for g, b in zip(good.tolist(), bad.tolist(), strict=True)]
+    )
     empty = good + bad == 0
     seen = np.diff(events.covered[edges]) > 0
     is_good = np.where(empty, (slices.empty is EmptySlice.GOOD) & seen, kept)

@@ -28,7 +28,9 @@ def parse_duration(text: str) -> Decimal:
     """
     stripped = text.strip()
     if len(stripped) > 40 or not _DURATION.fullmatch(stripped):
-        raise ValueError(f"{_shown(text)} is not a duration; write a number and a unit (ms, s, m, h, d, w, y), such as 30d or 1h30m")
+        raise ValueError(
+            f"{_shown(text)} is not a duration; write a number and a unit (ms, s, m, h, d, w, y), such as 30d or 1h30m"
+        )
     parts = _DURATION_PART.findall(stripped)
     units = [unit for _, unit in parts]
     if sorted(units, key=list(_SECONDS_PER_UNIT).index) != units or len(set(units)) != len(units):

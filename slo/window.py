@@ -85,7 +85,9 @@ class CalendarWindow:
         # A minute belongs to the period in which it began, so a boundary closes the period before it.
         local = datetime_of(at_minute - 1).astimezone(zone)
         first = _first_day(local, self.unit)
-        return Interval(minute_of(_midnight(first, zone)), minute_of(_midnight(_next_first_day(first, self.unit), zone)))
+        return Interval(
+            minute_of(_midnight(first, zone)), minute_of(_midnight(_next_first_day(first, self.unit), zone))
+        )
 
 
 Window = RollingWindow | CalendarWindow

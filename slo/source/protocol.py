@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from slo.count import SeriesSamples
 from slo.errors import SourceError
 from slo.events import EventSeries
 from slo.objective import Group, Objective
@@ -17,6 +15,8 @@ from slo.selector import Selector
 from slo.window import Interval
 
 Labels = Mapping[str, str]
+
+__all__ = ["Labels", "Measured", "Progress", "SampleReader", "SeriesSamples", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,6 @@ class Source(Protocol):
         Raises SpecError where the data show that an objective file cannot be right.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SeriesSamples:
-    """Raw samples of one series: times in milliseconds since the epoch, strictly rising, and values; one shape."""
-
-    labels: Labels
-    times: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
 
 
 class SampleReader(Protocol):

@@ -1,0 +1,63 @@
+"""What Prometheus knows of scrape targets besides their own series: when their process started, whether they answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from slo.count import Origins, Target, Times
+from slo.selector import MatchOp, Selector
+from slo.source.protocol import SampleReader
+from slo.units import MINUTE_MS
+from slo.window import Interval
+
+PATIENCE_MS = 2 * MINUTE_MS
+"""A series that appears this long after its target's last scrape or start deserves a closer look."""
+
+_LOOK_BACK_MINUTES = 10
+_ONE_BY_ONE = 50
+"""Above this many targets a query names their jobs only; the answer is larger, the query stays legible."""
+
+
+def read_origins(reader: SampleReader, born: Mapping[Target, int], stretch: Interval) -> Origins:
+    """Since when the counters of these targets can have counted (ms); born: when a series of theirs appeared.
+
+    Reads when their processes started, and, for those that had been running for a while, when they were scraped.
+    """
+    if not born:
+        return Origins()
+    started: dict[Target, int] = {}
+    for labels, seconds in reader.read_minimum(_of_targets("process_start_time_seconds", born), stretch):
+        started[_target(labels)] = round(seconds * 1000)
+    running = {target: at for target, at in born.items() if not 0 <= at - started.get(target, 0) <= PATIENCE_MS}
+    scraped: dict[Target, Times] = {}
+    if running:
+        around = Interval(
+            min(running.values()) // MINUTE_MS - _LOOK_BACK_MINUTES, max(running.values()) // MINUTE_MS + 1
+        )
+        for one in reader.read(_of_targets("up", running), around):
+            scraped[_target(one.labels)] = one.times[one.values == 1]
+    return Origins(started, scraped)
+
+
+def still_scraped(reader: SampleReader, targets: Collection[Target], end: int) -> set[Target]:
+    """Those of the targets that Prometheus still tries to scrape in the last minutes, successfully or not."""
+    if not targets:
+        return set()
+    recent = Interval(end - _LOOK_BACK_MINUTES, end)
+    return {_target(one.labels) for one in reader.read(_of_targets("up", targets), recent)} & set(targets)
+
+
+def _of_targets(metric: str, targets: Collection[Target]) -> Selector:
+    selector = Selector(metric).where("job", MatchOp.REGEX, _any_of({job for job, _ in targets}))
+    if len(targets) <= _ONE_BY_ONE:
+        selector = selector.where("instance", MatchOp.REGEX, _any_of({instance for _, instance in targets}))
+    return selector
+
+
+def _any_of(values: Collection[str]) -> str:
+    return "|".join(re.escape(value) for value in sorted(values))
+
+
+def _target(labels: Mapping[str, str]) -> Target:
+    return Target(labels.get("job", ""), labels.get("instance", ""))
