@@ -181,7 +181,7 @@ def _rates(spec: FleetSpec) -> _Rates:
 
 
 def _ratios(spec: FleetSpec, base: float, episodes: tuple[Episode, ...]) -> Floats:
-    ratios = np.full(spec.minutes, base)
+    ratios = np.full(spec.minutes, base, np.float64)
     for episode in episodes:
         begin = max(spec.lead_minutes + episode.start_minute, 0)
         ratios[begin : max(begin, spec.lead_minutes + episode.start_minute + episode.minutes)] = episode.ratio

@@ -56,17 +56,17 @@ def cloudshop_series(*, seed: int, days: int, at: datetime) -> dict[str, tuple[S
 
 
 def cloudshop_specs(*, seed: int, days: int, at: datetime) -> list[FleetSpec]:
-    """The services of the shop under 20:1 diurnal traffic, and what befell them, told in minutes before `at`.
+    """The services of the shop under 20:1 diurnal traffic, and what befell them.
 
-    A release failed on the day that is about to leave a month's window, so the budget of availability is about to
-    recover; ten days ago half an hour of a night was down, which the little traffic of nights makes cheap; and
+    A release failed on an afternoon that is about to leave a month's window: the budget of availability is about to
+    recover. Ten days ago half an hour of a night was down, which the little traffic of nights makes cheap. And
     requests have been slow for the last hour and a half.
     """
     minute = minute_of(at)
     end = days * _DAY
-    night = Episode(end - 10 * _DAY - (minute - 180) % _DAY, 30, 1.0)
-    release = Episode(end - 29 * _DAY - 720, 25, 0.25)
-    services = (("frontend", 30.0, night), ("cart", 12.0, night), ("checkout", 6.0, release))
+    release = Episode(end - 28 * _DAY - (minute - 14 * 60) % _DAY, 40, 0.3)
+    night = Episode(end - 10 * _DAY - (minute - 3 * 60) % _DAY, 30, 1.0)
+    services = (("frontend", 30.0, (release, night)), ("cart", 12.0, (night,)), ("checkout", 6.0, ()))
     return [
         FleetSpec(
             start=minute - end,
@@ -77,14 +77,14 @@ def cloudshop_specs(*, seed: int, days: int, at: datetime) -> list[FleetSpec]:
             bin_seconds=30,
             requests_per_second=rate,
             peak_to_trough=20.0,
-            base_error_ratio=0.0003,
-            incidents=(incident,),
+            base_error_ratio=0.0002,
+            incidents=incidents,
             slow_ratio=0.02,
             slowdowns=(Episode(end - 90, 90, 0.9),),
             tail_minutes=0,
             seed=seed * 101 + number,
         )
-        for number, (service, rate, incident) in enumerate(services)
+        for number, (service, rate, incidents) in enumerate(services)
     ]
 
 
