@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -164,7 +165,10 @@ def _doubts(
         )
     if coverage < objective.min_coverage_ratio:
         minimum = float(objective.min_coverage_ratio)
-        message = f"{coverage:.1%} of the time since the first observation was seen, {minimum:.4g} is required"
+        seen_percent = math.floor(coverage * 1000) / 10  # towards the danger: 89.99 % is not 90 %
+        message = (
+            f"{seen_percent:g} % of the time since the first observation was seen, {minimum * 100:g} % is required"
+        )
         doubts.append((Reason(code="coverage", message=message, observed=coverage, threshold=minimum), True))
     behind = window.end - events.observed.end
     if behind > STALE_AFTER_MINUTES:
