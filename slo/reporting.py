@@ -7,6 +7,7 @@ from datetime import datetime
 
 from slo.errors import SourceError
 from slo.objective import Objective
+from slo.redaction import without_password
 from slo.report import ObjectiveReport, Report, evaluate, unavailable
 from slo.source.protocol import Measured, Progress, Source
 from slo.window import Interval, datetime_of, minute_of
@@ -66,7 +67,7 @@ def _reports_on(
     if measured is None:
         measured = SourceError("the source gave no answer for this objective")
     if isinstance(measured, SourceError):
-        yield unavailable(objective, measured, at=at)
+        yield unavailable(objective, SourceError(without_password(str(measured))), at=at)
         return
     for group, events in measured.groups.items():
         yield evaluate(objective, events, at=at, group=group, reasons=measured.reasons)

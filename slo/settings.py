@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slo.errors import UsageError
+from slo.redaction import without_password
 
 DEFAULT_FILE = Path("slo.toml")
 OUTPUTS = ("table", "json", "csv", "markdown")
@@ -32,7 +33,7 @@ class Settings:
 
 
 def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:
-    """The settings in force. file: from a flag, over SLO_SETTINGS. Raises UsageError, naming the place, for a wrong one."""
+    """The settings in force; file: from a flag, over SLO_SETTINGS. Raises UsageError, naming the wrong place."""
     named = file or (Path(environ["SLO_SETTINGS"]) if environ.get("SLO_SETTINGS") else None)
     values: dict[str, tuple[object, str]] = {}
     if named or DEFAULT_FILE.is_file():
@@ -43,6 +44,13 @@ def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
             value: object = environ[variable]
             values[key] = (_paths_in(environ[variable]) if key == "objectives" else value, variable)
     return _checked(values)
+
+
+def check_output(value: object, place: str) -> str:
+    """One of OUTPUTS."""
+    if value not in OUTPUTS:
+        raise UsageError(f"{place}: {value!r} is none of {', '.join(OUTPUTS)}")
+    return str(value)
 
 
 def check_prometheus_url(url: str, place: str) -> str:
@@ -61,11 +69,6 @@ def check_timeout(value: object, place: str) -> float:
     if not 0 < seconds < math.inf:
         raise UsageError(f"{place}: {value!r} is not a number of seconds over 0, such as 60")
     return seconds
-
-
-def without_password(text: str) -> str:
-    """The text with the passwords of URLs replaced, for logs and messages."""
-    return re.sub(r"(://[^\s/:@]*):[^\s/]*@", r"\1:***@", text)
 
 
 def _from_file(file: Path) -> dict[str, tuple[object, str]]:
@@ -93,7 +96,7 @@ def _paths_beside(file: Path, value: object) -> list[str]:
     """Paths of the settings file are relative to it, wherever the command runs."""
     names = _paths_in(value) if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UsageError(f"{file}: objectives: write a list of paths, such as [\"objectives.yaml\"]")
+        raise UsageError(f'{file}: objectives: write a list of paths, such as ["objectives.yaml"]')
     return [str(file.parent / name) for name in names]
 
 
@@ -104,12 +107,10 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
     timeout, timeout_place = values.get("timeout_seconds", (defaults.timeout_seconds, ""))
     output, output_place = values.get("output", (defaults.output, ""))
     if url is not None and not isinstance(url, str):
-        raise UsageError(f"{url_place}: write an address as text, such as \"http://prometheus:9090\"")
-    if output not in OUTPUTS:
-        raise UsageError(f"{output_place}: {output!r} is none of {', '.join(OUTPUTS)}")
+        raise UsageError(f'{url_place}: write an address as text, such as "http://prometheus:9090"')
     return Settings(
         objectives=tuple(Path(path) for path in paths) if isinstance(paths, Sequence) else (),
         prometheus_url=check_prometheus_url(url, url_place) if url else None,
         timeout_seconds=check_timeout(timeout, timeout_place),
-        output=str(output),
+        output=check_output(output, output_place),
     )

@@ -91,9 +91,8 @@ class FrameSource:
         if slos is not None:
             return np.flatnonzero(slos == objective.id)
         if asked > 1:
-            raise DataError(
-                f"{self._rows.name}: has no column 'slo' to tell {asked} objectives apart; add it, or choose one with --slo"
-            )
+            problem = f"has no column 'slo' to tell {asked} objectives apart; add it, or choose one with --slo"
+            raise DataError(f"{self._rows.name}: {problem}")
         return np.arange(self._minutes.size)
 
 

@@ -1,0 +1,5 @@
+"""`python -m slo` is the command `slo`."""
+
+from slo.cli import main
+
+main()
