@@ -10,7 +10,7 @@ import pytest
 
 from slo.source.fleet import Episode, Fleet, FleetSpec, Gap, simulate
 from slo.source.protocol import SeriesSamples
-from tests.support.prometheus import CURE, PrometheusMissingError, prometheus_with
+from tests.support.prometheus import CURE, PrometheusFailedError, prometheus_with
 
 FLEET_START = 29_800_800
 """2026-08-30T00:00:00Z, in minutes since the epoch."""
@@ -48,7 +48,7 @@ def load_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadPr
             directory: Path = tmp_path_factory.mktemp("prometheus")
             try:
                 return running.enter_context(prometheus_with(series, directory))
-            except PrometheusMissingError as error:
+            except PrometheusFailedError as error:
                 pytest.fail(f"these tests need a real Prometheus: {error}; if it is missing, {CURE}")
 
         yield start

@@ -18,8 +18,8 @@ READY_WITHIN_SECONDS = 30.0
 CURE = "install it with `apt-get install prometheus` (it brings promtool), or put its release tarball's folder on PATH"
 
 
-class PrometheusMissingError(Exception):
-    """The binary is not there, or it did not come up."""
+class PrometheusFailedError(Exception):
+    """A binary is not there, or did not do what it was started for."""
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def prometheus_with(
 ) -> Iterator[str]:
     """The URL of a Prometheus that holds the series and scrapes the given `host:port` targets every second.
 
-    directory: an empty folder for data and logs. Raises PrometheusMissingError.
+    directory: an empty folder for data and logs. Raises PrometheusFailedError.
     """
     data = directory / "data"
     load(series, directory / "samples.txt", data)
@@ -72,7 +72,7 @@ def load(series: Iterable[SeriesSamples], text: Path, data: Path) -> None:
         command = [binary("promtool"), "tsdb", "create-blocks-from", "--max-block-duration=8760h"]
         done = subprocess.run([*command, "openmetrics", "-q", str(text), str(data)], capture_output=True, check=False)
         if done.returncode:
-            raise PrometheusMissingError(f"promtool could not load the samples: {done.stderr.decode(errors='replace')}")
+            raise PrometheusFailedError(f"promtool could not load the samples: {done.stderr.decode(errors='replace')}")
     text.unlink()
 
 
@@ -86,10 +86,10 @@ def openmetrics_lines(one: SeriesSamples) -> Iterator[str]:
 
 
 def binary(name: str) -> str:
-    """The path of prometheus or promtool. Raises PrometheusMissingError."""
+    """The path of prometheus or promtool. Raises PrometheusFailedError."""
     found = shutil.which(name) or shutil.which(name, path="/usr/bin:/usr/local/bin")
     if found is None:
-        raise PrometheusMissingError(f"{name} is not installed; {CURE}")
+        raise PrometheusFailedError(f"{name} is not installed; {CURE}")
     return found
 
 
@@ -124,6 +124,4 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise PrometheusMissingError(
-        f"prometheus did not become ready at {url}:\n{log.read_text(errors='replace')[-2000:]}"
-    )
+    raise PrometheusFailedError(f"prometheus did not become ready at {url}:\n{log.read_text(errors='replace')[-2000:]}")
