@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import orjson
 import requests
@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from slo.errors import AnswerTooLargeError, SourceError, SourceResponseError, SourceUnreachableError, UsageError
+from slo.redaction import without_password
 
 _CONNECT_SECONDS = 5.0
 _TOO_MUCH = ("too many samples", "exceeds the limit", "limit exceeded", "too large", "max_samples")
@@ -33,7 +34,7 @@ class PrometheusApi:
     def __init__(self, url: str, *, timeout_seconds: float, max_answer_bytes: int = 16 * 2**20) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise UsageError(f"{without_password(url)} is not the address of a Prometheus; write http://host:9090")
+            raise UsageError(f"{_one_line(without_password(url))} is not the address of a Prometheus; write http://host:9090")
         self.url = url.rstrip("/")
         self.timeout_seconds = timeout_seconds
         self._max_answer_bytes = max_answer_bytes
@@ -122,7 +123,7 @@ class PrometheusApi:
 _RETRY = Retry(
     total=2,
     connect=0,
-    read=0,
+    read=False,  # re-raised as it is, so that a time-out stays one
     other=0,
     status=2,
     status_forcelist=(429, 502, 503, 504),
@@ -131,14 +132,6 @@ _RETRY = Retry(
     raise_on_status=False,
     respect_retry_after_header=False,
 )
-
-
-def without_password(url: str) -> str:
-    """The address as it may be shown: credentials in it are replaced by ***."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return _one_line(url)
-    return _one_line(urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2])))
 
 
 def _why(error: Exception) -> str:

@@ -1,0 +1,41 @@
+"""Selectors as PromQL text: the only place where a query is spelled, every value escaped."""
+
+from __future__ import annotations
+
+import re
+
+from slo.selector import Matcher, Selector
+
+_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+
+def selector_text(selector: Selector) -> str:
+    """The selector in PromQL, its matchers in a stable order; names beyond the classic letters are quoted."""
+    matchers = [
+        _matcher_text(one) for one in sorted(selector.matchers, key=lambda one: (one.label, one.op.value, one.value))
+    ]
+    if _METRIC_NAME.fullmatch(selector.metric):
+        return selector.metric + (f"{{{','.join(matchers)}}}" if matchers else "")
+    return f"{{{','.join([quoted(selector.metric), *matchers])}}}"
+
+
+def range_text(selector: Selector, duration_ms: int) -> str:
+    """The selector over a range: `x{a="b"}[60001ms]`."""
+    return f"{selector_text(selector)}[{duration_ms}ms]"
+
+
+def quoted(text: str) -> str:
+    """A PromQL string literal for any text."""
+    return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else _code_point(c)) for c in text) + '"'
+
+
+def _matcher_text(matcher: Matcher) -> str:
+    label = matcher.label if _LABEL_NAME.fullmatch(matcher.label) else quoted(matcher.label)
+    return f"{label}{matcher.op.value}{quoted(matcher.value)}"
+
+
+def _code_point(character: str) -> str:
+    number = ord(character)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
