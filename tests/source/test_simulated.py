@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from slo.alert_policy import AlertPolicy, WindowPair
+from slo.objective import SLI, LatencySLI, Objective, RatioSLI
+from slo.report import State, evaluate
 from slo.selector import MatchOp, Selector
-from slo.source.fleet import PROCESS_START, REQUESTS, UP, Episode, Fleet, FleetSpec, Gap, simulate
+from slo.source.fleet import DURATION, PROCESS_START, REQUESTS, UP, Episode, Fleet, FleetSpec, Gap, simulate
+from slo.source.protocol import Measured
 from slo.source.simulated import PROBE, SimulatedReader, cloudshop_series, cloudshop_specs, simulated_cloudshop
-from slo.window import Interval
+from slo.window import Interval, RollingWindow, minute_of
 
 AT = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 START = 29_800_800
@@ -131,3 +137,36 @@ def test_the_shop_serves_every_series_of_its_objectives() -> None:
     bounds = {one.labels["le"] for one in series["http_request_duration_seconds_bucket"]}
     assert {"0.3", "+Inf"} <= bounds
     assert hasattr(simulated_cloudshop(days=1, at=AT), "events")
+
+
+def test_the_demo_shows_a_budget_about_to_recover_and_an_objective_that_burns() -> None:
+    total = Selector(REQUESTS).where("namespace", MatchOp.EQUAL, "cloudshop-prod")
+    ratio = RatioSLI(total=total, bad=total.where("status", MatchOp.REGEX, "5.."))
+    latency = LatencySLI(histogram=Selector(DURATION), threshold=Decimal("0.3"))
+    objectives = [objective("availability", "0.999", ratio), objective("latency", "0.95", latency)]
+    minute = minute_of(AT)
+    window = Interval(minute - 30 * 1440, minute)
+    measured = simulated_cloudshop(at=AT).events(objectives, [window] * 2, lambda share: None)
+    reports = {}
+    for one in objectives:
+        found = measured[one.id]
+        assert isinstance(found, Measured)
+        reports[one.name] = evaluate(one, found.groups[()], at=AT, reasons=found.reasons)
+        if one is objectives[0]:
+            two_days_on = found.groups[()].within(Interval(window.start + 2 * 1440, minute))
+    assert reports["availability"].state is State.OK
+    assert reports["availability"].counts.bad > 1.5 * two_days_on.bad
+    assert reports["latency"].state is State.BURNING
+    assert not any(report.reasons for report in reports.values())
+
+
+def objective(name: str, target: str, sli: SLI) -> Objective:
+    pair = WindowPair(severity="page", long_minutes=60, short_minutes=5, budget_share=Fraction(2, 100))
+    return Objective(
+        service="cloudshop",
+        name=name,
+        target_ratio=Decimal(target),
+        window=RollingWindow(30 * 1440),
+        sli=sli,
+        alert_policy=AlertPolicy(name="one pair", pairs=(pair,)),
+    )
