@@ -232,10 +232,15 @@ def target_scrapes(samples: Iterable[SeriesSamples]) -> dict[Target | SeriesKey,
 
 
 def _union(parts: list[Times]) -> Times:
+    """All times once. The series of a target share their scrapes, so mostly the longest holds all the others."""
     longest = max(parts, key=len)
-    if all(len(part) == len(longest) and part is longest or np.array_equal(part, longest) for part in parts):
-        return longest
-    return np.unique(np.concatenate(parts))
+    others = [part for part in parts if part is not longest and not _holds(longest, part)]
+    return np.unique(np.concatenate([longest, *others])) if others else longest
+
+
+def _holds(whole: Times, part: Times) -> bool:
+    positions = np.minimum(whole.searchsorted(part), whole.size - 1)
+    return bool((whole[positions] == part).all())
 
 
 def _targets_after(scrapes: Mapping[Target | SeriesKey, Times], targets: TargetCursors) -> TargetCursors:

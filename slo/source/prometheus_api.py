@@ -34,7 +34,9 @@ class PrometheusApi:
     def __init__(self, url: str, *, timeout_seconds: float, max_answer_bytes: int = 16 * 2**20) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise UsageError(f"{_one_line(without_password(url))} is not the address of a Prometheus; write http://host:9090")
+            raise UsageError(
+                f"{_one_line(without_password(url))} is not the address of a Prometheus; write http://host:9090"
+            )
         self.url = url.rstrip("/")
         self.timeout_seconds = timeout_seconds
         self._max_answer_bytes = max_answer_bytes

@@ -85,13 +85,21 @@ def read(url: str, *, timeout_seconds: float = 5.0, minutes: int = 10) -> list[A
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
-        (says(200, "<html>Sign in</html>"), SourceResponseError, "answered with a web page .HTTP 200.; is it a Prometheus"),
+        (
+            says(200, "<html>Sign in</html>"),
+            SourceResponseError,
+            "answered with a web page .HTTP 200.; is it a Prometheus",
+        ),
         (says(404, "404 page not found"), SourceResponseError, r"not JSON \(HTTP 404\)"),
         (says(200, matrix()[:40]), SourceResponseError, "not JSON .*perhaps cut short"),
         (says(200, b"\xff\xfe\x00"), SourceResponseError, "not JSON"),
         (says(200, ""), SourceResponseError, "not JSON"),
         (says(200, "[]"), SourceResponseError, "JSON that is not Prometheus' own"),
-        (says(200, '{"status": "success", "data": {"resultType": "scalar"}}'), SourceResponseError, "did not answer with a matrix"),
+        (
+            says(200, '{"status": "success", "data": {"resultType": "scalar"}}'),
+            SourceResponseError,
+            "did not answer with a matrix",
+        ),
         (says(200, '{"status": "success"}'), SourceResponseError, "did not answer with a matrix"),
         (
             says(422, '{"status": "error", "errorType": "execution", "error": "found duplicate\\nseries\\u001b[31m"}'),
@@ -122,7 +130,9 @@ def test_a_server_that_is_down_is_told_with_its_address() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
-        with pytest.raises(SourceUnreachableError, match=f"127.0.0.1:{port} cannot be reached: connection refused; check"):
+        with pytest.raises(
+            SourceUnreachableError, match=f"127.0.0.1:{port} cannot be reached: connection refused; check"
+        ):
             read(f"http://127.0.0.1:{port}")
 
 
@@ -192,7 +202,10 @@ def test_an_answer_that_is_too_large_is_asked_for_in_halves() -> None:
         span = int(form["query"].rpartition("[")[2].removesuffix("ms]")) // 60_000
         spans.append((end - span, end))
         if span > 30:
-            error = {"status": "error", "error": "query processing would load too many samples into memory in query execution"}
+            error = {
+                "status": "error",
+                "error": "query processing would load too many samples into memory in query execution",
+            }
             return send(handler, 422, json.dumps(error).encode())
         values = [[minute * 60, str(minute)] for minute in range(end - span, end + 1)]
         return send(handler, 200, matrix({"metric": {"job": "a"}, "values": values}).encode())
