@@ -108,10 +108,12 @@ def _version() -> str:
 
 def _parsed(arguments: Sequence[str]) -> Namespace:
     """The arguments; files may stand before, between and after the options."""
-    parser = _parser()
-    parsed, rest = parser.parse_known_args(list(arguments))
+    from slo.errors import UsageError
+
+    parsed, rest = _parser().parse_known_args(list(arguments))
     if any(word.startswith("-") for word in rest) or (rest and not hasattr(parsed, "files")):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        prog = f"slo {parsed.command}" if parsed.command else "slo"
+        raise UsageError(f"unrecognized arguments: {' '.join(rest)}; see {prog} --help")
     if rest:
         parsed.files += [Path(word) for word in rest]
     return parsed

@@ -7,6 +7,7 @@ import io
 import json
 
 from slo.clock import format_time
+from slo.render.text import printable
 from slo.report import ObjectiveReport, Report
 from slo.units import format_duration
 from slo.window import datetime_of
@@ -84,8 +85,11 @@ def _verdict(entry: ObjectiveReport) -> tuple[Cell, ...]:
 
 
 def _safe(cell: Cell) -> Cell:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers stay numbers."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    """One line of text, an apostrophe before what a spreadsheet would run as a formula; numbers stay numbers."""
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _time(minute: int) -> str:

@@ -48,8 +48,9 @@ def render_table(report: Report, *, width: int = 80, colour: bool = False, ascii
         console.print(banner)
     console.print(Text(f"Error budgets at {format_time(report.at)}", "bold"))
     console.print(_table(report, console.width >= _WIDE_COLUMNS, ascii_only))
+    console.print(Text(figures.MINUTES_NOTE, "dim"))
     console.print(
-        Text(f"{figures.MINUTES_NOTE} Seen: of the time since the first observation / that time of the window.", "dim")
+        Text("Seen: share of the time since the first observation / share of the window that this is.", "dim")
     )
     for note in notes_of(report):
         names = printable(", ".join(note.slos))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,15 +51,15 @@ def read_frame(path: Path) -> pd.DataFrame:
     try:
         if suffix == ".parquet":
             return pd.read_parquet(path, engine="pyarrow")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
+        # The header is read as a row, as pandas would silently rename repeated columns.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, header=None, encoding="utf-8-sig")
+        return table.iloc[1:].reset_index(drop=True).set_axis(table.iloc[0].to_list(), axis="columns")
     except OSError as error:
         # pyarrow reports broken files as OSError without an errno.
         raise DataError(f"{path}: cannot be read: {error.strerror or _first_line(error)}") from None
     except pd.errors.EmptyDataError:
         raise DataError(f"{path}: is empty; the first line names the columns: time, bad, total") from None
-    except (ValueError, NotImplementedError, OverflowError, pd.errors.ParserWarning) as error:
+    except (ValueError, NotImplementedError, OverflowError) as error:
         kind = "a Parquet file" if suffix == ".parquet" else "a CSV file in UTF-8"
         raise DataError(f"{path}: is not {kind}: {_first_line(error)}") from None
 
@@ -119,7 +118,7 @@ def _counts(column: pd.Series[Any], name: str, title: str) -> Floats:
     cure = "write a number of events, 0 or more"
     _refuse(np.isnan(values), name, f"{title} is not a number", cure, column)
     _refuse(np.isinf(values), name, f"{title} is infinite", cure, column)
-    _refuse(values < 0, name, f"{title} is negative", cure + "; events of a step, not a difference", column)
+    _refuse(values < 0, name, f"{title} is negative", cure, column)
     _refuse(values > MAX_COUNT, name, f"{title} is too large to count exactly", "give events per step", column)
     return values
 
