@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slo.count import SeriesKey, SeriesSamples
 from slo.promql.le import canonical_le
+from slo.samples import SeriesKey, SeriesSamples
 
 
 def canonical_buckets(samples: Sequence[SeriesSamples]) -> list[SeriesSamples]:

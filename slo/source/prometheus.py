@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from slo.count import SeriesSamples
 from slo.errors import AnswerTooLargeError, DataError, SourceError, SourceResponseError
 from slo.objective import Objective
 from slo.promql.text import range_text, selector_text
 from slo.report import Reason
+from slo.samples import SeriesSamples
 from slo.selector import Selector
 from slo.source.prometheus_api import PrometheusApi
 from slo.source.protocol import Labels, Measured, Progress

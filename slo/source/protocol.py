@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from slo.count import SeriesSamples
 from slo.errors import SourceError
 from slo.events import EventSeries
 from slo.objective import Group, Objective
 from slo.report import Reason
+from slo.samples import SeriesSamples
 from slo.selector import Selector
 from slo.window import Interval
 

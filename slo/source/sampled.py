@@ -9,15 +9,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from slo.count import Cursors, count_increases, count_observations, unexplained_targets
+from slo.births import Births, Origins
+from slo.count import count_increases, count_observations
 from slo.errors import DataError, Problem, SourceError, SourceUnreachableError, SpecError
 from slo.objective import Comparison, LatencySLI, Objective, ProbeSLI
 from slo.promql.match import matches
+from slo.samples import Cursors, SeriesSamples
 from slo.source.buckets import canonical_buckets
-from slo.source.protocol import Measured, Progress, SampleReader, SeriesSamples
+from slo.source.protocol import Measured, Progress, SampleReader
 from slo.source.query_plan import Query, Role, Use, plan_queries
 from slo.source.tally import Tally
-from slo.source.targets import PATIENCE_MS, read_origins, still_scraped
+from slo.source.targets import read_origins, still_scraped
 from slo.units import MINUTE_MS
 from slo.window import Interval
 
@@ -71,7 +73,7 @@ class SampledSource:
 
     def _count(self, query: Query, tallies: Mapping[str, Tally], executor: ThreadPoolExecutor) -> Iterator[None]:
         """Count one query, a stretch at each step."""
-        cursors = Cursors()
+        cursors = Cursors(since=query.interval.start * MINUTE_MS)
         for stretch, samples in self._reads(query, executor):
             _refuse_undefined(samples)
             samples = canonical_buckets(samples)
@@ -100,8 +102,8 @@ class SampledSource:
                 tally.add(Role.TOTAL, chosen, observations.of(wanted))
                 tally.add(Role.BAD, chosen, observations.where(~_is_good(use.objective, values)).of(wanted))
             return after
-        unexplained = unexplained_targets(samples, cursors, patience_ms=PATIENCE_MS)
-        origins = read_origins(self._reader, unexplained, stretch)
+        unexplained = Births(samples, cursors, Origins()).unexplained()
+        origins = read_origins(self._reader, query.selector, unexplained, stretch)
         increases, after = count_increases(samples, cursors, origins)
         for use in query.uses:
             wanted, chosen = _of_use(use, samples)
@@ -157,7 +159,8 @@ def _of_use(use: Use, samples: Sequence[SeriesSamples]) -> tuple[np.ndarray, lis
 
 def _is_good(objective: Objective, values: np.ndarray) -> np.ndarray:
     assert isinstance(objective.sli, ProbeSLI)
-    return _COMPARE[objective.sli.comparison](values, objective.sli.value)
+    is_good: np.ndarray = _COMPARE[objective.sli.comparison](values, objective.sli.value)
+    return is_good
 
 
 def _refuse_undefined(samples: Sequence[SeriesSamples]) -> None:

@@ -6,21 +6,13 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from slo.count import (
-    JITTER_FACTOR,
-    Coverage,
-    Increases,
-    SeriesSamples,
-    Target,
-    TargetCursors,
-    Values,
-    count_coverage,
-    coverage_ratio,
-    spread,
-)
+from slo.count import Increases
+from slo.coverage import JITTER_FACTOR, Coverage, count_coverage, coverage_ratio
 from slo.events import EventSeries
+from slo.minutes import spread
 from slo.objective import Group, Objective
 from slo.report import Reason
+from slo.samples import SeriesSamples, Target, TargetCursors, Values
 from slo.source.protocol import Measured
 from slo.source.query_plan import Role, uses_of
 from slo.units import MINUTE_MS

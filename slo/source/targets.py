@@ -5,24 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from slo.count import Origins, Target, Times
+from slo.births import PATIENCE_MS, Origins, creation_key
+from slo.samples import SeriesKey, Target, Times
 from slo.selector import MatchOp, Selector
 from slo.source.protocol import SampleReader
 from slo.units import MINUTE_MS
 from slo.window import Interval
-
-PATIENCE_MS = 2 * MINUTE_MS
-"""A series that appears this long after its target's last scrape or start deserves a closer look."""
 
 _LOOK_BACK_MINUTES = 10
 _ONE_BY_ONE = 50
 """Above this many targets a query names their jobs only; the answer is larger, the query stays legible."""
 
 
-def read_origins(reader: SampleReader, born: Mapping[Target, int], stretch: Interval) -> Origins:
+def read_origins(reader: SampleReader, selector: Selector, born: Mapping[Target, int], stretch: Interval) -> Origins:
     """Since when the counters of these targets can have counted (ms); born: when a series of theirs appeared.
 
-    Reads when their processes started, and, for those that had been running for a while, when they were scraped.
+    Reads when their processes started and their counters were created, and, for processes that had been running for
+    a while, when they were scraped.
     """
     if not born:
         return Origins()
@@ -37,7 +36,17 @@ def read_origins(reader: SampleReader, born: Mapping[Target, int], stretch: Inte
         )
         for one in reader.read(_of_targets("up", running), around):
             scraped[_target(one.labels)] = one.times[one.values == 1]
-    return Origins(started, scraped)
+    return Origins(started, _created(reader, selector, born, stretch), scraped)
+
+
+def _created(
+    reader: SampleReader, selector: Selector, born: Collection[Target], stretch: Interval
+) -> dict[SeriesKey, int]:
+    """Creation times that OpenMetrics clients expose beside each counter."""
+    stem = re.sub("_(total|count|bucket)$", "", selector.metric)
+    plain = Selector(f"{stem}_created", frozenset(one for one in selector.matchers if one.label != "le"))
+    found = reader.read_minimum(plain, stretch)
+    return {creation_key(labels): round(seconds * 1000) for labels, seconds in found if _target(labels) in born}
 
 
 def still_scraped(reader: SampleReader, targets: Collection[Target], end: int) -> set[Target]:

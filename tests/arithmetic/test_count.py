@@ -5,23 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo.count import (
-    Coverage,
-    Cursors,
-    Increases,
-    Origins,
-    SeriesSamples,
-    Target,
-    TargetCursor,
-    count_coverage,
-    count_increases,
-    count_observations,
-    coverage_ratio,
-    scrape_interval,
-    spread,
-    target_scrapes,
-    unexplained_targets,
-)
+from slo.births import Births, Origins
+from slo.count import Increases, count_increases, count_observations
+from slo.coverage import Coverage, count_coverage, coverage_ratio
+from slo.minutes import spread
+from slo.samples import Cursors, SeriesSamples, Target, TargetCursor, scrape_interval, target_scrapes
 from slo.window import Interval
 
 POD = {"job": "shop", "instance": "10.0.0.1:80"}
@@ -98,13 +86,65 @@ def test_a_new_pod_counts_from_the_start_of_its_process() -> None:
     assert amounts(count(first, pod, origins=origins))[-1] == (1, 88.5, 100.0, 4.0)
 
 
-@pytest.mark.parametrize("started", [{}, {Target("shop", "new"): 15_000}, {Target("shop", "new"): 100_001}])
+@pytest.mark.parametrize("started", [{}, {Target("shop", "new"): 9_000}, {Target("shop", "new"): 100_001}])
 def test_a_new_pod_of_unknown_past_is_a_baseline_and_uncertain(started: dict[Target, int]) -> None:
-    first = series({15: 10, 120: 20})
+    first = series({-30: 10, 120: 20})
     pod = SeriesSamples({"job": "shop", "instance": "new"}, np.array([100_000, 115_000]), np.array([4.0, 6.0]))
-    increases = count(first, pod, origins=Origins(started=started))
+    increases = count(first, pod, cursors=Cursors(since=10_000), origins=Origins(started=started))
     assert amounts(increases)[1:] == [(1, 100.0, 115.0, 2.0)]
     assert increases.uncertain.tolist() == [False, True]
+
+
+def test_a_process_seen_soon_after_its_start_counts_in_full_even_if_nothing_was_seen_before() -> None:
+    assert amounts(count(series({15: 10}), origins=Origins(started={TARGET: 3_000}))) == [(0, 3.0, 15.0, 10.0)]
+    soon = Origins(started={TARGET: 100_000})
+    assert amounts(count(series({700: 10}), origins=soon)) == [(0, 100.0, 700.0, 10.0)]
+    assert amounts(count(series({700.001: 10}), origins=soon)) == []
+
+
+def test_a_process_that_started_before_the_time_that_is_counted_is_a_baseline() -> None:
+    at_the_start = Origins(started={TARGET: 10_000})
+    assert amounts(count(series({15: 9}), cursors=Cursors(since=10_000), origins=at_the_start)) == [
+        (0, 10.0, 15.0, 9.0)
+    ]
+    assert amounts(count(series({15: 9}), cursors=Cursors(since=10_001), origins=at_the_start)) == []
+
+
+def test_a_process_that_started_while_nobody_looked_counts_in_full() -> None:
+    _, cursors = count_increases([series({0: 1, 15: 1})], Cursors(), Origins())
+    pod = SeriesSamples({"job": "shop", "instance": "new"}, np.array([9_000_000]), np.array([4.0]))
+    origins = Origins(started={Target("shop", "new"): 5_000_000})
+    assert amounts(count(pod, cursors=cursors, origins=origins)) == [(0, 5000.0, 9000.0, 4.0)]
+
+
+def test_a_counter_counts_from_its_creation_where_clients_tell_it() -> None:
+    bucket = series({15: 10}, __name__="latency_bucket", le="0.3")
+    created = Origins(created={tuple(sorted(POD.items())): 12_000})
+    assert amounts(count(bucket, origins=created)) == [(0, 12.0, 15.0, 10.0)]
+
+
+def test_a_relabelled_series_goes_on_instead_of_being_born() -> None:
+    old = series({0: 1000, 15: 1010, 30: 1020}, env="prod")
+    new = series({45: 1031, 60: 1040}, env="production")
+    assert amounts(count(old, new))[2:] == [(1, 30.0, 45.0, 11.0), (1, 45.0, 60.0, 9.0)]
+    _, cursors = count_increases([old], Cursors(), Origins())
+    assert amounts(count(new, cursors=cursors)) == [(0, 30.0, 45.0, 11.0), (0, 45.0, 60.0, 9.0)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({0.0: 1000.0, 30.0: 1020.0}, 1019.0),  # smaller: not its continuation
+        ({0.0: 1000.0, 30.0: 1020.0}, 2040.0),  # far larger: something else
+        ({0.0: 1000.0, 15.0: 1020.0}, 1031.0),  # ended a scrape earlier
+        ({0.0: 1000.0, 30.0: 1020.0, 45.0: 1025.0}, 1031.0),  # still there
+        ({0.0: 90.0, 30.0: 99.0}, 99.0),  # too small to tell from a restart
+    ],
+)
+def test_a_series_is_born_where_none_ended_that_it_could_continue(old: dict[float, float], new: float) -> None:
+    watched = series({0: 5, 15: 5, 30: 5, 45: 5}, status="404")
+    born = series({45: new}, status="500")
+    assert (2, 30.0, 45.0, new) in amounts(count(watched, series(old), born))
 
 
 def test_the_first_request_of_an_idle_target_counts_since_its_last_scrape() -> None:
@@ -114,10 +154,14 @@ def test_the_first_request_of_an_idle_target_counts_since_its_last_scrape() -> N
 
 
 def test_a_series_without_a_target_is_never_taken_to_be_born() -> None:
-    bare = [SeriesSamples({"status": s}, np.array([t]), np.array([5.0])) for s, t in (("200", 1000), ("500", 2000))]
+    bare = [
+        SeriesSamples({"status": s}, np.array([t]), np.array([5.0]))
+        for s, t in (("200", 1000), ("404", 121_000), ("500", 121_001))
+    ]
     increases = count(*bare)
     assert amounts(increases) == []
-    assert increases.uncertain.tolist() == [False, True]
+    assert increases.uncertain.tolist() == [False, False, True]
+    assert not count(*bare, cursors=Cursors(since=121_001)).uncertain.any()
 
 
 def test_a_part_of_the_increases_is_indexed_into_its_own_series() -> None:
@@ -128,21 +172,26 @@ def test_a_part_of_the_increases_is_indexed_into_its_own_series() -> None:
     assert amounts(errors.where(errors.amount > 5)) == [(1, 15.0, 30.0, 9.0)]
 
 
+def unexplained(*samples: SeriesSamples, cursors: Cursors | None = None) -> dict[Target, int]:
+    return Births(samples, cursors or Cursors(), Origins()).unexplained()
+
+
 def test_targets_that_need_a_closer_look_are_those_that_appear_unexplained() -> None:
     watched = series({15: 1, 30: 2, 45: 3})
     lazy = series({45: 1}, status="500")
     pod = SeriesSamples({"job": "shop", "instance": "new"}, np.array([40_000]), np.array([1.0]))
     later = SeriesSamples({"job": "shop", "instance": "new", "status": "500"}, np.array([39_000]), np.array([1.0]))
-    assert unexplained_targets([watched, lazy, pod, later], Cursors(), patience_ms=120_000) == {
-        Target("shop", "new"): 39_000
-    }
+    bare = SeriesSamples({"status": "200"}, np.array([40_000]), np.array([1.0]))
+    since = Cursors(since=15_000)
+    assert unexplained(watched, lazy, pod, later, bare, cursors=since) == {Target("shop", "new"): 39_000}
+    assert unexplained(watched, cursors=Cursors(since=14_999)) == {TARGET: 15_000}
 
 
 def test_a_series_born_long_after_its_targets_last_scrape_deserves_a_closer_look() -> None:
     _, cursors = count_increases([series({0: 1, 15: 1})], Cursors(), Origins())
-    assert unexplained_targets([series({135: 1}, status="500")], cursors, patience_ms=120_000) == {}
-    assert unexplained_targets([series({136: 1}, status="500")], cursors, patience_ms=120_000) == {TARGET: 136_000}
-    assert unexplained_targets([series({500: 1})], cursors, patience_ms=120_000) == {}
+    assert unexplained(series({135: 1}, status="500"), cursors=cursors) == {}
+    assert unexplained(series({136: 1}, status="500"), cursors=cursors) == {TARGET: 136_000}
+    assert unexplained(series({500: 1}), cursors=cursors) == {}
 
 
 def test_observations_are_samples_and_each_is_counted_once() -> None:

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-import re2
 import pytest
+import re2
 
 from slo.objective import Comparison, LatencySLI, ProbeSLI, RatioSLI
 from slo.promql.le import canonical_le, le_spellings

@@ -1,0 +1,116 @@
+"""Raw samples as a read brings them, and how far each series and each scrape target has been counted.
+
+Times are milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Times = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+SeriesKey = tuple[tuple[str, str], ...]
+
+
+class Target(NamedTuple):
+    """What Prometheus scrapes: an instance of a job."""
+
+    job: str
+    instance: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesSamples:
+    """Raw samples of one series: times in milliseconds since the epoch, strictly rising, and values; one shape."""
+
+    labels: Mapping[str, str]
+    times: Times
+    values: Values
+
+    @property
+    def key(self) -> SeriesKey:
+        return tuple(sorted(self.labels.items()))
+
+    @property
+    def target(self) -> Target | None:
+        """The scrape target, or None for series that do not name one."""
+        instance = self.labels.get("instance")
+        return Target(self.labels.get("job", ""), instance) if instance is not None else None
+
+
+class SeriesCursor(NamedTuple):
+    """The last sample of a series that was counted."""
+
+    time: int
+    value: float
+
+
+class TargetCursor(NamedTuple):
+    """When a target was first and last scraped, and how often it is; 0 while that is not known."""
+
+    first: int
+    last: int
+    interval: int
+
+
+TargetCursors = Mapping[Target | SeriesKey, TargetCursor]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """How far a query has been counted. since: events before it are not counted; first_seen: the first sample ever."""
+
+    since: int = 0
+    series: Mapping[SeriesKey, SeriesCursor] = field(default_factory=lambda: MappingProxyType({}))
+    targets: TargetCursors = field(default_factory=lambda: MappingProxyType({}))
+    first_seen: int | None = None
+
+    def first_seen_with(self, samples: Iterable[SeriesSamples]) -> int | None:
+        """The first sample ever, these included."""
+        if self.first_seen is not None:
+            return self.first_seen
+        return min((int(one.times[0]) for one in samples if one.times.size), default=None)
+
+
+def target_scrapes(samples: Iterable[SeriesSamples]) -> dict[Target | SeriesKey, Times]:
+    """When each target was scraped, by the samples of all its series; a series without target stands for itself."""
+    times: dict[Target | SeriesKey, list[Times]] = {}
+    for one in samples:
+        if one.times.size:
+            times.setdefault(one.target or one.key, []).append(one.times)
+    return {target: _union(parts) for target, parts in times.items()}
+
+
+def _union(parts: list[Times]) -> Times:
+    """All times once. The series of a target share their scrapes, so mostly the longest holds all the others."""
+    longest = max(parts, key=len)
+    others = [part for part in parts if part is not longest and not _holds(longest, part)]
+    return np.unique(np.concatenate([longest, *others])) if others else longest
+
+
+def _holds(whole: Times, part: Times) -> bool:
+    positions = np.minimum(whole.searchsorted(part), whole.size - 1)
+    return bool((whole[positions] == part).all())
+
+
+def targets_after(scrapes: Mapping[Target | SeriesKey, Times], targets: TargetCursors) -> TargetCursors:
+    after = dict(targets)
+    for target, times in scrapes.items():
+        known = after.get(target)
+        after[target] = TargetCursor(
+            known.first if known else int(times[0]),
+            max(known.last, int(times[-1])) if known else int(times[-1]),
+            scrape_interval(times) or (known.interval if known else 0),
+        )
+    return after
+
+
+def scrape_interval(times: Times) -> int:
+    """The usual distance of samples in milliseconds, their median; 0 from fewer than three samples."""
+    return int(np.median(np.diff(times))) if times.size >= 3 else 0
