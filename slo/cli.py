@@ -1,8 +1,8 @@
 """The command `slo`: what may be written on the command line, and what comes back to the shell.
 
 Exit codes: 0 done; 1 a check failed; 2 usage or objective file; 3 the source failed; 130 interrupted; 141 the reader
-of the output went away. Standard output carries only the result. Nothing but argparse is imported before a command
-is known, so that `slo --help` answers in 0.2 s.
+of the output went away. Standard output carries only the result. Nothing that is slow to import is imported before
+a command is known, so that `slo --help` answers in 0.2 s.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from slo.errors import SLOError, SourceError, UsageError
+
 if TYPE_CHECKING:
     from slo.commands import Result
 
-USAGE, SOURCE_FAILED, INTERRUPTED, OUTPUT_CLOSED = 2, 3, 130, 141
+DONE, USAGE, SOURCE_FAILED, INTERRUPTED, OUTPUT_CLOSED = 0, 2, 3, 130, 141
 
 
 class _Parser(ArgumentParser):
     """A parser whose errors are UsageErrors like any other, one line each."""
 
     def error(self, message: str) -> NoReturn:
-        from slo.errors import UsageError
-
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
@@ -36,6 +36,9 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and give its exit code; whatever is raised on purpose becomes lines and a code here."""
+    if sys.stdout is None:  # closed by the caller: >&-
+        _complain("standard output is closed")
+        return USAGE
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -44,49 +47,48 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Python would complain at exit about what is still unwritten.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return OUTPUT_CLOSED
 
 
 def _run(arguments: Sequence[str]) -> int:
     try:
         parsed = _parsed(arguments)
-    except SystemExit as done:  # --help
-        sys.stdout.flush()
-        return int(done.code or 0)
-    except Exception as error:
-        return _failed(error)
-    if parsed.version:
-        print(f"slo {_version()}", flush=True)
-        return 0
-    if parsed.command is None:
-        _parser().print_help(sys.stderr)
-        return USAGE
-    from slo.commands import COMMANDS
+        if parsed.version:
+            print(f"slo {_version()}", flush=True)
+            return DONE
+        if parsed.command is None:
+            _parser().print_help(sys.stderr)
+            return USAGE
+        from slo.commands import COMMANDS
 
-    try:
         return _deliver(COMMANDS[parsed.command](parsed))
-    except Exception as error:
-        return _failed(error)
-
-
-def _failed(error: Exception) -> int:
-    """Say what was raised on purpose and give its exit code; anything else is a mistake in this program."""
-    from slo.errors import SLOError, SourceError
-
-    if not isinstance(error, SLOError):
-        raise error
-    _complain(str(error))
-    return SOURCE_FAILED if isinstance(error, SourceError) else USAGE
+    except SystemExit as done:  # --help has been printed
+        sys.stdout.flush()
+        return int(done.code or DONE)
+    except SLOError as error:
+        _complain(str(error))
+        return SOURCE_FAILED if isinstance(error, SourceError) else USAGE
 
 
 def _deliver(result: Result) -> int:
     for line in result.errors:
         _complain(line)
-    sys.stdout.write(result.text)
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(result.text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _complain(f"standard output cannot be written: {error.strerror}")
+        _discard_output()
+        return USAGE
     return result.exit_code
+
+
+def _discard_output() -> None:
+    """Python would complain at exit about what is still unwritten."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> None:
@@ -108,8 +110,6 @@ def _version() -> str:
 
 def _parsed(arguments: Sequence[str]) -> Namespace:
     """The arguments; files may stand before, between and after the options."""
-    from slo.errors import UsageError
-
     parsed, rest = _parser().parse_known_args(list(arguments))
     if any(word.startswith("-") for word in rest) or (rest and not hasattr(parsed, "files")):
         prog = f"slo {parsed.command}" if parsed.command else "slo"
@@ -129,34 +129,82 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for name, help_text, add_options in (
-        ("validate", "check objective files; print every problem with its place", _add_files),
-        ("report", "report on the error budget of every objective", _add_report_options),
-        ("init", "propose objectives for what a Prometheus measures", _add_prometheus_options),
+        (
+            "validate",
+            "check objective files; print every problem with its place",
+            _add_files,
+        ),
+        (
+            "report",
+            "report on the error budget of every objective",
+            _add_report_options,
+        ),
+        (
+            "init",
+            "propose objectives for what a Prometheus measures",
+            _add_prometheus_options,
+        ),
     ):
         command = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
         add_options(command)
         command.add_argument(
-            "--settings", type=Path, metavar="FILE", help="TOML file of settings (./slo.toml); SLO_SETTINGS"
+            "--settings",
+            type=Path,
+            metavar="FILE",
+            help="TOML file of settings (./slo.toml); SLO_SETTINGS",
         )
     return parser
 
 
 def _add_files(parser: ArgumentParser) -> None:
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="objective file or folder; SLO_OBJECTIVES")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="objective file or folder; SLO_OBJECTIVES",
+    )
 
 
 def _add_prometheus_options(parser: ArgumentParser) -> None:
     parser.add_argument("--prometheus", metavar="URL", help="read from a Prometheus; SLO_PROMETHEUS_URL")
-    parser.add_argument("--timeout", metavar="SECONDS", help="of each question to it (60); SLO_TIMEOUT_SECONDS")
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        help="of each question to it (60); SLO_TIMEOUT_SECONDS",
+    )
 
 
 def _add_report_options(parser: ArgumentParser) -> None:
     _add_files(parser)
-    parser.add_argument("-o", "--output", metavar="FORM", help="table, json, csv or markdown (table); SLO_OUTPUT")
-    parser.add_argument("--at", metavar="TIME", help="RFC 3339 with a zone (now; with --data the end of the file)")
     parser.add_argument(
-        "--slo", dest="globs", action="append", default=[], metavar="GLOB", help="only ids that match, such as 'shop/*'"
+        "-o",
+        "--output",
+        metavar="FORM",
+        help="table, json, csv or markdown (table); SLO_OUTPUT",
+    )
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        help="RFC 3339 with a zone (now; with --data the end of the file)",
+    )
+    parser.add_argument(
+        "--slo",
+        dest="globs",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only ids that match, such as 'shop/*'",
     )
     _add_prometheus_options(parser)
-    parser.add_argument("--data", type=Path, metavar="FILE", help="read counted events from Parquet or CSV")
-    parser.add_argument("--demo", action="store_true", help="read from a simulated shop, the same at every run")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="read counted events from Parquet or CSV",
+    )
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="read from a simulated shop, the same at every run",
+    )

@@ -78,7 +78,11 @@ def burn_rate(entry: ObjectiveReport, window_minutes: int) -> str:
     for burn in entry.burn_rates:
         if burn.window_minutes == window_minutes and burn.burn_rate is not None:
             rate = burn.burn_rate
-            return _rounded(Decimal(repr(rate)), 2 if rate < 10 else 1 if rate < 100 else 0, ROUND_CEILING)
+            return _rounded(
+                Decimal(repr(rate)),
+                2 if rate < 10 else 1 if rate < 100 else 0,
+                ROUND_CEILING,
+            )
     return UNDEFINED
 
 
@@ -88,7 +92,10 @@ def alert_sentence(entry: ObjectiveReport) -> str | None:
     if not firing:
         return None
     alert, more = firing[0], len(firing) - 1
-    long, short = format_duration(alert.long_minutes * 60), format_duration(alert.short_minutes * 60)
+    long, short = (
+        format_duration(alert.long_minutes * 60),
+        format_duration(alert.short_minutes * 60),
+    )
     rates = burn_rate(entry, alert.long_minutes), burn_rate(entry, alert.short_minutes)
     return (
         f"{alert.severity} alert: the budget burns at {rates[0]} times the sustainable speed over {long}"

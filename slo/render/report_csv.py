@@ -14,12 +14,29 @@ from slo.window import datetime_of
 
 _BURN_WINDOWS = (5, 30, 60, 120, 360, 1440, 4320)
 _HEADER = (
-    *("slo", "service", "group", "target_ratio", "window_kind", "window_start", "window_end", "period_end"),
+    *(
+        "slo",
+        "service",
+        "group",
+        "target_ratio",
+        "window_kind",
+        "window_start",
+        "window_end",
+        "period_end",
+    ),
     *("good_events", "bad_events", "total_events", "availability_ratio", "error_ratio"),
     *("budget_total_events", "budget_consumed_ratio", "budget_remaining_ratio"),
     *("budget_total_minutes", "budget_remaining_minutes"),
     *(f"burn_rate_{format_duration(minutes * 60)}" for minutes in _BURN_WINDOWS),
-    *("alerts_firing", "coverage_ratio", "observed_ratio", "data_until", "state", "reasons", "simulated"),
+    *(
+        "alerts_firing",
+        "coverage_ratio",
+        "observed_ratio",
+        "data_until",
+        "state",
+        "reasons",
+        "simulated",
+    ),
 )
 
 Cell = str | float | None

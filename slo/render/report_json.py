@@ -56,7 +56,11 @@ def objective_document(entry: ObjectiveReport) -> dict[str, Any]:
 
 
 def _window(entry: ObjectiveReport) -> dict[str, str]:
-    window = {"kind": entry.window_kind, "start": _time(entry.window.start), "end": _time(entry.window.end)}
+    window = {
+        "kind": entry.window_kind,
+        "start": _time(entry.window.start),
+        "end": _time(entry.window.end),
+    }
     return window | {"period_end": _time(entry.period_end)} if entry.window_kind == "calendar" else window
 
 
@@ -95,7 +99,10 @@ def _speeds(entry: ObjectiveReport) -> dict[str, list[dict[str, Any]]]:
 
 
 def _reason(reason: Reason) -> dict[str, str | float]:
-    document: dict[str, str | float] = {"reason": reason.code, "message": reason.message}
+    document: dict[str, str | float] = {
+        "reason": reason.code,
+        "message": reason.message,
+    }
     if reason.observed is not None:
         document["observed"] = reason.observed
     if reason.threshold is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
@@ -15,9 +16,9 @@ from slo.render.notes import notes_of
 from slo.render.text import printable
 from slo.report import ObjectiveReport, Report, State
 
-_WIDE_COLUMNS = 110
 _BURN_WINDOWS = {"1h": 60, "6h": 360, "3d": 4320}
 _BAR_CELLS = 8
+_UNBOUNDED = 10_000
 _COLOURS = {
     State.OK: "green",
     State.BURNING: "yellow",
@@ -31,7 +32,7 @@ _COLOURS = {
 def render_table(report: Report, *, width: int = 80, colour: bool = False, ascii_only: bool = False) -> str:
     """Worst first, then alerts and reasons in sentences. Without colour there is no escape sequence at all.
 
-    width: columns of the terminal; from 110 on every objective takes one line, below that two.
+    width: columns of the terminal; each objective takes one line where that fits, else two or three.
     """
     text = io.StringIO()
     console = Console(
@@ -47,14 +48,25 @@ def render_table(report: Report, *, width: int = 80, colour: bool = False, ascii
     if report.simulated:
         console.print(banner)
     console.print(Text(f"Error budgets at {format_time(report.at)}", "bold"))
-    console.print(_table(report, console.width >= _WIDE_COLUMNS, ascii_only))
+    wide = _table(report, True, ascii_only)
+    fits = Measurement.get(console, console.options.update_width(_UNBOUNDED), wide).maximum <= console.width
+    console.print(wide if fits else _table(report, False, ascii_only))
     console.print(Text(figures.MINUTES_NOTE, "dim"))
     console.print(
-        Text("Seen: share of the time since the first observation / share of the window that this is.", "dim")
+        Text(
+            "Seen: share of the time since the first observation / share of the window that this is.",
+            "dim",
+        )
     )
     for note in notes_of(report):
         names = printable(", ".join(note.slos))
-        console.print(Text.assemble((names, "bold"), ": ", (printable(note.message), "yellow" if note.alert else "")))
+        console.print(
+            Text.assemble(
+                (names, "bold"),
+                ": ",
+                (printable(note.message), "yellow" if note.alert else ""),
+            )
+        )
     if report.simulated:
         console.print(banner)
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
@@ -62,7 +74,13 @@ def render_table(report: Report, *, width: int = 80, colour: bool = False, ascii
 
 def _table(report: Report, wide: bool, ascii_only: bool) -> Table:
     # No side or row lines: they cost width and say nothing.
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", collapse_padding=True)
+    table = Table(
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        header_style="bold",
+        collapse_padding=True,
+    )
     table.add_column("objective", overflow="fold", ratio=None, min_width=14)
     table.add_column("state", min_width=10, max_width=15 if wide else 10)
     for title in ("availability", "budget left", "minutes left") if wide else ("avail.", "budget", "minutes"):

@@ -64,6 +64,17 @@ def test_a_reader_that_goes_away_is_no_reason_for_words(million: Path) -> None:
     assert (done.stdout, done.stderr) == ("141\n", "")
 
 
+@pytest.mark.parametrize(
+    ("target", "words"), [(">/dev/full", "cannot be written: No space left on device"), (">&-", "is closed")]
+)
+def test_an_output_that_cannot_be_written_is_an_error(target: str, words: str, million: Path) -> None:
+    command = f"{sys.executable} -m slo report o.yaml --data d.csv {target}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=million, env=environment({}), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, f"slo: standard output {words}\n")
+
+
 def test_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "d.csv")
     (tmp_path / "o.yaml").write_text("")
