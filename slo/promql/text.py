@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-import re
-
+from slo.promql.names import is_label_name, is_metric_name
 from slo.selector import Matcher, Selector
 
-_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
-_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+# Names that PromQL reads as something else when they stand without quotes.
+_KEYWORDS = frozenset(
+    [
+        "and",
+        "atan2",
+        "bool",
+        "group_left",
+        "group_right",
+        "ignoring",
+        "inf",
+        "nan",
+        "offset",
+        "on",
+        "or",
+        "unless",
+        "without",
+    ]
+)
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -16,7 +31,7 @@ def selector_text(selector: Selector) -> str:
     matchers = [
         _matcher_text(one) for one in sorted(selector.matchers, key=lambda one: (one.label, one.op.value, one.value))
     ]
-    if _METRIC_NAME.fullmatch(selector.metric):
+    if is_metric_name(selector.metric) and selector.metric.lower() not in _KEYWORDS:
         return selector.metric + (f"{{{','.join(matchers)}}}" if matchers else "")
     return f"{{{','.join([quoted(selector.metric), *matchers])}}}"
 
@@ -32,7 +47,7 @@ def quoted(text: str) -> str:
 
 
 def _matcher_text(matcher: Matcher) -> str:
-    label = matcher.label if _LABEL_NAME.fullmatch(matcher.label) else quoted(matcher.label)
+    label = matcher.label if is_label_name(matcher.label) else quoted(matcher.label)
     return f"{label}{matcher.op.value}{quoted(matcher.value)}"
 
 

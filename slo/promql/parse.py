@@ -1,0 +1,109 @@
+"""PromQL text to typed selectors: only what names series, nothing that computes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+import promql_parser as promql
+
+from slo.promql.match import compile_regex
+from slo.promql.names import METRIC_LABEL
+from slo.selector import Matcher, MatchOp, Selector
+
+# Longer text is no selector that a person wrote, and deep nesting would exhaust the parser's stack.
+MAX_CHARACTERS = 4096
+
+_EXAMPLE = 'write a plain selector such as http_requests_total{status=~"5.."}'
+_OPS = {
+    "MatchOp.Equal": MatchOp.EQUAL,
+    "MatchOp.NotEqual": MatchOp.NOT_EQUAL,
+    "MatchOp.Re": MatchOp.REGEX,
+    "MatchOp.NotRe": MatchOp.NOT_REGEX,
+}
+# Prometheus takes these as one byte, which alone is not UTF-8; the parser takes them as a character.
+_BYTE_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*(\\(?:x[89a-fA-F][0-9a-fA-F]|[23][0-7][0-7]))", re.ASCII)
+
+
+@lru_cache(maxsize=4096)
+def parse_selector(text: str) -> Selector:
+    """The selector that the text spells. Raises ValueError that says what was found and what to write instead."""
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"a selector has at most {MAX_CHARACTERS} characters, this has {len(text)}")
+    if not text.strip():
+        raise ValueError(f"the selector is empty; {_EXAMPLE}")
+    if found := _BYTE_ESCAPE.search(text):
+        raise ValueError(f"{found[1]} is not a character in PromQL; write the character itself")
+    try:
+        node = promql.parse(text)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"not PromQL: {_syntax(str(error))}; {_EXAMPLE}") from None
+    if not isinstance(node, promql.VectorSelector):
+        raise ValueError(_refusal(node))
+    _refuse_modifiers(node)
+    return _selector(node)
+
+
+def _syntax(reason: str) -> str:
+    return " ".join(reason.split())[:200]
+
+
+def _refusal(node: object) -> str:
+    """What was found in the place of a selector."""
+    if isinstance(node, promql.MatrixSelector):
+        return "the range [...] is not part of a selector; leave it out, the project chooses the interval"
+    if isinstance(node, promql.SubqueryExpr):
+        return f"a subquery is not a selector; {_EXAMPLE}"
+    if isinstance(node, promql.ParenExpr):
+        return "parentheses are not part of a selector; leave them out"
+    if isinstance(node, promql.Call):
+        return (
+            f"the function {node.func.name}() is not a selector; name the raw counter, the project counts its increase"
+        )
+    if isinstance(node, promql.AggregateExpr):
+        return f"the aggregation {node.op} is not a selector; name the raw series, the project adds them up"
+    if isinstance(node, promql.BinaryExpr):
+        return f"the operator {node.op} is not part of a selector; {_EXAMPLE}"
+    return f"a number, text or sign is not a selector; {_EXAMPLE}"
+
+
+def _refuse_modifiers(node: promql.VectorSelector) -> None:
+    if node.offset is not None:
+        raise ValueError("offset is not part of a selector; leave it out, the project chooses the time")
+    if node.at is not None:
+        raise ValueError("@ is not part of a selector; leave it out, the project chooses the time")
+    if node.matchers.or_matchers:
+        raise ValueError(
+            '`or` between matchers is not accepted; write one regular expression, such as status=~"500|502"'
+        )
+
+
+def _selector(node: promql.VectorSelector) -> Selector:
+    metrics = [] if node.name is None else [node.name]
+    matchers = []
+    for found in node.matchers.matchers:
+        op = _OPS[str(found.op)]
+        if found.name != METRIC_LABEL:
+            matchers.append(_matcher(found.name, op, found.value))
+        elif op is MatchOp.EQUAL:
+            metrics.append(found.value)
+        else:
+            raise ValueError(f"{METRIC_LABEL}{op.value} does not name one metric; {_EXAMPLE}")
+    return Selector(_metric(metrics), frozenset(matchers))
+
+
+def _matcher(label: str, op: MatchOp, value: str) -> Matcher:
+    if not label:
+        raise ValueError('a matcher without a label name; write one, such as status="500"')
+    if op in (MatchOp.REGEX, MatchOp.NOT_REGEX):
+        compile_regex(value)
+    return Matcher(label, op, value)
+
+
+def _metric(names: Sequence[str]) -> str:
+    if len(set(names)) > 1:
+        raise ValueError(f"two metrics are named, {names[0]} and {names[1]}; write one")
+    if not names or not names[0]:
+        raise ValueError(f"no metric is named; {_EXAMPLE}")
+    return names[0]
