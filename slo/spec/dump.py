@@ -1,0 +1,79 @@
+"""Objectives as an objective file that reads back to equal values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+import yaml
+
+from slo.objective import SLI, LatencySLI, Objective, ProbeSLI
+from slo.promql.text import selector_text
+from slo.units import format_duration
+from slo.window import RollingWindow, Window
+
+
+def dump_objectives(objectives: Sequence[Objective]) -> str:
+    """YAML text, one document for each run of objectives of one service and alert policy."""
+    documents = [
+        {
+            "service": service,
+            "objectives": [_entry(one) for one in run],
+            "alerting": {"policy": policy, **({"runbook": runbook} if runbook else {})},
+        }
+        for (service, policy, runbook), run in groupby(
+            objectives, key=lambda one: (one.service, one.alert_policy.name, one.alert_policy.runbook)
+        )
+    ]
+    return yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _entry(one: Objective) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": one.name,
+        "description": one.description,
+        "target": _decimal(one.target_ratio),
+        "window": _window(one.window),
+        "labels": dict(one.labels),
+        "min_coverage": _decimal(one.min_coverage_ratio),
+        "min_observed": _decimal(one.min_observed_ratio),
+        "max_groups": one.max_groups,
+        "group_by": list(one.group_by),
+        "sli": _sli(one.sli),
+    }
+    if one.time_slices:
+        entry["time_slices"] = {
+            "length": format_duration(one.time_slices.minutes * 60),
+            "target": _decimal(one.time_slices.target_ratio),
+            "empty": one.time_slices.empty.value,
+        }
+    return {key: value for key, value in entry.items() if value not in ("", {}, [])}
+
+
+def _window(window: Window) -> Any:
+    if isinstance(window, RollingWindow):
+        return format_duration(window.minutes * 60)
+    return {"calendar": window.unit.value, "time_zone": window.time_zone}
+
+
+def _sli(sli: SLI) -> dict[str, Any]:
+    if isinstance(sli, ProbeSLI):
+        condition = f"{sli.comparison.value} {_decimal(Decimal(str(sli.value)))}"
+        return {"probe": {"series": selector_text(sli.series), "good_when": condition}}
+    if isinstance(sli, LatencySLI):
+        # As if in seconds: what is read back is the bound in the metric's unit, whichever that is.
+        milliseconds = sli.threshold * 1000
+        threshold = {"threshold": f"{_decimal(milliseconds)}ms", "unit": "seconds"}
+        if milliseconds % 1:
+            threshold = {"threshold": f"{_decimal(sli.threshold)}ms", "unit": "milliseconds"}
+        return {"latency": {"histogram": selector_text(sli.histogram), **threshold}}
+    numerator = {"bad": selector_text(sli.bad)} if sli.bad else {}
+    if sli.good:
+        numerator = {"good": selector_text(sli.good)}
+    return {"ratio": {**numerator, "total": selector_text(sli.total)}}
+
+
+def _decimal(value: Decimal) -> str:
+    return format(value, "f")
