@@ -39,10 +39,10 @@ def parse_selector(text: str) -> Selector:
         node = promql.parse(text)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"not PromQL: {_syntax(str(error))}; {_EXAMPLE}") from None
-    if not isinstance(node, promql.VectorSelector):
-        raise ValueError(_refusal(node))
-    _refuse_modifiers(node)
-    return _selector(node)
+    if isinstance(node, promql.VectorSelector):
+        _refuse_modifiers(node)
+        return _selector(node)
+    raise ValueError(_refusal(node))
 
 
 def _syntax(reason: str) -> str:

@@ -23,6 +23,7 @@ _KEYWORDS = frozenset(
         "without",
     ]
 )
+_NEW_KEYWORDS = frozenset({"anchored", "smoothed"})  # some parsers refuse these as labels too
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -47,7 +48,8 @@ def quoted(text: str) -> str:
 
 
 def _matcher_text(matcher: Matcher) -> str:
-    label = matcher.label if is_label_name(matcher.label) else quoted(matcher.label)
+    is_plain = is_label_name(matcher.label) and matcher.label not in _NEW_KEYWORDS
+    label = matcher.label if is_plain else quoted(matcher.label)
     return f"{label}{matcher.op.value}{quoted(matcher.value)}"
 
 
