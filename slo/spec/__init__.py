@@ -12,7 +12,9 @@ from slo.errors import Problem, SpecError
 from slo.gate import Gate
 from slo.objective import Objective
 from slo.spec.build import build_gates, build_objectives
+from slo.spec.checks import check_document, gate_names, objective_ids
 from slo.spec.document import MOST_BYTES, Document, read_documents
+from slo.spec.document import Path as YamlPath
 from slo.spec.dump import dump_objectives
 from slo.spec.problems import problems_of
 from slo.spec.schema import FileDocument
@@ -64,23 +66,25 @@ def _files(path: Path) -> list[Path]:
 
 def _load(contents: Iterable[tuple[str, bytes, Problem | None]]) -> Spec:
     problems: list[Problem] = []
-    ids, gate_names = _Names("objective"), _Names("gate")
+    ids, gate_ids = _Names("objective"), _Names("gate")
     objectives: list[Objective] = []
     gates: list[Gate] = []
     for file, content, unreadable in contents:
         documents, found = read_documents(content, file) if unreadable is None else ([], [unreadable])
         for document in documents:
+            wrong = [
+                *check_document(document),
+                *ids.clashes(document, objective_ids(document)),
+                *gate_ids.clashes(document, gate_names(document)),
+            ]
             try:
                 read = FileDocument.model_validate(document.data)
             except ValidationError as error:
-                found += problems_of(error, document)
-                continue
-            built, wrong = build_objectives(read, document)
+                wrong += problems_of(error, document)
             found += wrong
-            found += ids.note(document, "objectives", [one.id for one in built])
-            objectives += built
-            gates += (new := build_gates(read))
-            found += gate_names.note(document, "gates", [one.name for one in new])
+            if not wrong:
+                objectives += build_objectives(read)
+                gates += build_gates(read)
         problems += sorted(found, key=lambda problem: (problem.line, problem.column))
     if problems:
         raise SpecError(problems)
@@ -94,13 +98,11 @@ class _Names:
         self._kind = kind
         self._first: dict[str, str] = {}
 
-    def note(self, document: Document, key: str, names: Sequence[str]) -> Iterator[Problem]:
-        for index, name in enumerate(names):
-            path = (key, index, "name")
-            line, column = document.places.get(path, (1, 1))
+    def clashes(self, document: Document, names: Iterable[tuple[YamlPath, str]]) -> Iterator[Problem]:
+        for path, name in names:
+            line, column = document.places[path]
             place = f"{document.file}:{line}:{column}"
-            first = self._first.setdefault(name, place)
-            if first != place:
-                yield document.problem(
-                    path, f"the {self._kind} '{name}' stands at {first} already; choose another name"
-                )
+            if name in self._first:
+                message = f"the {self._kind} '{name}' stands at {self._first[name]} already; choose another name"
+                yield document.problem(path, message)
+            self._first.setdefault(name, place)

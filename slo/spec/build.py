@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from types import MappingProxyType
 
 from slo.alert_policy import AlertPolicy
-from slo.errors import Problem
 from slo.gate import Freeze, Gate
 from slo.objective import SLI, EmptySlice, LatencySLI, Objective, ProbeSLI, RatioSLI, TimeSlices
 from slo.spec import schema
-from slo.spec.document import Document
 from slo.spec.policy import policy
 from slo.window import CalendarUnit, CalendarWindow, RollingWindow, Window
 
-_RESERVED_LABELS = frozenset({"slo", "slo_service", "severity", "long_window", "short_window"})
 
-
-def build_objectives(read: schema.FileDocument, document: Document) -> tuple[list[Objective], list[Problem]]:
-    """The objectives of one document, and what is wrong between its fields."""
-    problems = list(_label_problems(read, document))
-    try:
-        alert_policy = policy(read.alerting.policy, read.alerting.runbook)
-    except ValueError as error:
-        return [], [*problems, document.problem(("alerting", "policy"), str(error))]
-    return [_objective(read, entry, alert_policy) for entry in read.objectives], problems
+def build_objectives(read: schema.FileDocument) -> list[Objective]:
+    """The objectives of one document that has no problem."""
+    alert_policy = policy(read.alerting.policy, read.alerting.runbook)
+    return [_objective(read, entry, alert_policy) for entry in read.objectives]
 
 
 def build_gates(read: schema.FileDocument) -> list[Gate]:
@@ -91,23 +82,3 @@ def _sli(sli: schema.Sli) -> SLI:
     assert sli.probe is not None
     comparison, value = sli.probe.good_when
     return ProbeSLI(series=sli.probe.series, comparison=comparison, value=value)
-
-
-def _label_problems(read: schema.FileDocument, document: Document) -> Iterator[Problem]:
-    """Labels meet on the series of one objective: its own, its service's, its groups' and ours."""
-    for label in sorted(_RESERVED_LABELS & read.labels.keys()):
-        yield document.problem(
-            ("labels", label), f"the label '{label}' is set by this tool; choose another name", at_key=True
-        )
-    for index, entry in enumerate(read.objectives):
-        where = ("objectives", index)
-        for label in sorted(_RESERVED_LABELS & entry.labels.keys()):
-            message = f"the label '{label}' is set by this tool; choose another name"
-            yield document.problem((*where, "labels", label), message, at_key=True)
-        for position, label in enumerate(entry.group_by):
-            if label in _RESERVED_LABELS:
-                message = f"the label '{label}' is set by this tool and cannot be a group"
-                yield document.problem((*where, "group_by", position), message)
-            elif label in read.labels or label in entry.labels:
-                message = f"the label '{label}' is both a group and a fixed label; drop one of them"
-                yield document.problem((*where, "group_by", position), message)

@@ -31,6 +31,7 @@ _EXPECTED = {
     "list_type": "a list is expected here; begin each entry with '- '",
     "int_parsing": "a whole number is expected here",
     "int_type": "a whole number is expected here",
+    "too_short": "at least one entry is needed here",
 }
 
 

@@ -82,6 +82,23 @@ def _seconds(value: Any) -> Decimal:
     return seconds
 
 
+def _slice_length(value: Any) -> int:
+    minutes = _whole_minutes(value)
+    if 1440 % minutes:
+        raise ValueError("the length of time slices must divide a day, such as 1m, 5m or 1h")
+    return minutes
+
+
+def _histogram(value: Any) -> Selector:
+    selector = parse_selector(_text(value))
+    for suffix in ("_bucket", "_count", "_sum"):
+        if selector.metric.endswith(suffix):
+            raise ValueError(f"name the histogram without {suffix}: {selector.metric.removesuffix(suffix)}")
+    if any(matcher.label == "le" for matcher in selector.matchers):
+        raise ValueError("leave out the label le; the threshold chooses the bucket")
+    return selector
+
+
 def _condition(value: Any) -> tuple[Comparison, float]:
     match = _CONDITION.fullmatch(_text(value))
     if match is None:
@@ -128,6 +145,8 @@ Seconds = Annotated[Decimal, BeforeValidator(_seconds)]
 Condition = Annotated[tuple[Comparison, float], BeforeValidator(_condition)]
 Zone = Annotated[str, BeforeValidator(_text), AfterValidator(_zone)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
+SliceLength = Annotated[int, BeforeValidator(_slice_length)]
+Histogram = Annotated[Selector, BeforeValidator(_histogram)]
 Series = Annotated[Selector, BeforeValidator(lambda value: parse_selector(_text(value)))]
 
 
@@ -150,15 +169,9 @@ Chosen = Annotated[Annotated[Text, Tag("text")] | Annotated[Labels, Tag("mapping
 
 
 class Slices(_Strict):
-    length: WholeMinutes
+    length: SliceLength
     target: Target
     empty: Literal["good", "bad", "exclude"]
-
-    @model_validator(mode="after")
-    def _divides_a_day(self) -> Slices:
-        if 1440 % self.length:
-            raise ValueError("the length of time slices must divide a day, such as 1m, 5m or 1h")
-        return self
 
 
 class Ratio(_Strict):
@@ -166,24 +179,11 @@ class Ratio(_Strict):
     good: Series | None = None
     total: Series
 
-    @model_validator(mode="after")
-    def _bad_or_good(self) -> Ratio:
-        if (self.bad is None) == (self.good is None):
-            raise ValueError("name the bad events or the good ones, and not both")
-        return self
-
 
 class Latency(_Strict):
-    histogram: Series
+    histogram: Histogram
     threshold: Seconds
     unit: Literal["seconds", "milliseconds"] = "seconds"
-
-    @model_validator(mode="after")
-    def _is_a_stem(self) -> Latency:
-        for suffix in ("_bucket", "_count", "_sum"):
-            if self.histogram.metric.endswith(suffix):
-                raise ValueError(f"name the histogram without {suffix}: {self.histogram.metric.removesuffix(suffix)}")
-        return self
 
 
 class Probe(_Strict):
@@ -195,12 +195,6 @@ class Sli(_Strict):
     ratio: Ratio | None = None
     latency: Latency | None = None
     probe: Probe | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Sli:
-        if sum(one is not None for one in (self.ratio, self.latency, self.probe)) != 1:
-            raise ValueError("name exactly one of ratio, latency and probe")
-        return self
 
 
 class ObjectiveEntry(_Strict):
