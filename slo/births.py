@@ -114,10 +114,15 @@ class Births:
         position = int(before.searchsorted(born))
         known = self._cursors.targets.get(one.target)
         last_scrape = int(before[position - 1]) if position else known.last if known else None
+        started = self._origins.started.get(one.target)
+        if last_scrape is not None and started is not None and started > last_scrape:
+            return None
         candidates = [
             cursor
             for cursor, key in self._last_of(one.target)
-            if cursor.time == last_scrape and cursor.time < born and _WORTH_A_DOUBT <= cursor.value <= value < 2 * cursor.value
+            if cursor.time == last_scrape
+            and cursor.time < born
+            and _WORTH_A_DOUBT <= cursor.value <= value < 2 * cursor.value
         ]
         return max(candidates, key=lambda cursor: cursor.value, default=None)
 

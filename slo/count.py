@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from slo.births import Births, Origins
+from slo.restarts import Steps, from_zero_where_reborn, restarts_of
 from slo.samples import Cursors, SeriesCursor, SeriesKey, SeriesSamples, Times, Values, target_scrapes, targets_after
 
 
@@ -50,12 +50,13 @@ def count_increases(samples: Sequence[SeriesSamples], cursors: Cursors, origins:
     """The increases of counters since the cursors, and the cursors after them.
 
     A value below its predecessor is a reset: the counter restarted from zero. A series without cursor begins where
-    slo/births.py finds that it did, and otherwise with its first value as a baseline.
+    slo/births.py finds that it did, and otherwise with its first value as a baseline; slo/restarts.py finds the
+    restarts that a fall does not show.
     Source: Prometheus, "Metric types": a counter only rises, and restarts from zero with its process.
     """
     births = Births(samples, cursors, origins)
     uncertain = np.zeros(len(samples), np.bool_)
-    pieces, after = [], dict(cursors.series)
+    steps, after = [], dict(cursors.series)
     for index, one in enumerate(samples):
         if not one.times.size:
             continue
@@ -67,35 +68,22 @@ def count_increases(samples: Sequence[SeriesSamples], cursors: Cursors, origins:
         else:
             fresh = int(one.times.searchsorted(cursor.time, "right"))
         if fresh < one.times.size:
-            pieces.append(_Piece(index, cursor, one.times[fresh:], one.values[fresh:]))
+            steps.append(Steps.following(cursor, index, one, fresh))
             after[key] = SeriesCursor(int(one.times[-1]), float(one.values[-1]))
-    return _between(pieces, uncertain), _cursors_after(samples, cursors, after)
+    restarts = restarts_of(steps, cursors)
+    increases = _between(from_zero_where_reborn(steps, restarts, samples, cursors), uncertain)
+    last = {place: int(times[-1]) for place, times in restarts.items() if times.size}
+    return increases, replace(_cursors_after(samples, cursors, after), restarts={**cursors.restarts, **last})
 
 
-class _Piece(NamedTuple):
-    """The uncounted samples of one series, and the point that they follow."""
-
-    series: int
-    cursor: SeriesCursor
-    times: Times
-    values: Values
-
-
-def _between(pieces: Sequence[_Piece], uncertain: npt.NDArray[np.bool_]) -> Increases:
-    if not pieces:
-        return Increases(np.zeros(0, np.intp), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), uncertain)
-    end = np.concatenate([piece.times for piece in pieces])
-    value = np.concatenate([piece.values for piece in pieces])
-    sizes = [piece.times.size for piece in pieces]
-    first = np.cumsum([0, *sizes[:-1]])
-    begin, before = np.empty_like(end), np.empty_like(value)
-    begin[1:], before[1:] = end[:-1], value[:-1]
-    begin[first] = [piece.cursor.time for piece in pieces]
-    before[first] = [piece.cursor.value for piece in pieces]
+def _between(steps: Sequence[Steps], uncertain: npt.NDArray[np.bool_]) -> Increases:
+    series = np.repeat(np.array([one.series for one in steps], np.intp), [one.end.size for one in steps])
+    begin = np.concatenate([np.zeros(0, np.int64), *(one.begin for one in steps)])
+    end = np.concatenate([np.zeros(0, np.int64), *(one.end for one in steps)])
+    before = np.concatenate([np.zeros(0), *(one.before for one in steps)])
+    value = np.concatenate([np.zeros(0), *(one.value for one in steps)])
     amount = np.where(value < before, value, value - before)
-    series = np.repeat(np.array([piece.series for piece in pieces], np.intp), sizes)
-    every = Increases(series, begin, end, amount, uncertain)
-    return every.where(amount > 0)
+    return Increases(series, begin, end, amount, uncertain).where(amount > 0)
 
 
 def _cursors_after(
@@ -113,10 +101,10 @@ def count_observations(samples: Sequence[SeriesSamples], cursors: Cursors) -> tu
         cursor = cursors.series.get(one.key) or SeriesCursor(-1, 0.0)
         fresh = one.times.searchsorted(cursor.time, "right")
         if fresh < one.times.size:
-            pieces.append(_Piece(index, cursor, one.times[fresh:], one.values[fresh:]))
+            pieces.append((index, one.times[fresh:], one.values[fresh:]))
             after[one.key] = SeriesCursor(int(one.times[-1]), float(one.values[-1]))
-    series = np.repeat([piece.series for piece in pieces], [piece.times.size for piece in pieces]).astype(np.intp)
-    at = np.concatenate([np.zeros(0, np.int64), *(piece.times for piece in pieces)])
-    values = np.concatenate([np.zeros(0), *(piece.values for piece in pieces)])
+    series = np.repeat([index for index, _, _ in pieces], [times.size for _, times, _ in pieces]).astype(np.intp)
+    at = np.concatenate([np.zeros(0, np.int64), *(times for _, times, _ in pieces)])
+    values = np.concatenate([np.zeros(0), *(part for _, _, part in pieces)])
     observations = Increases(series, at, at, np.ones(at.size), np.zeros(len(samples), np.bool_))
     return observations, values, _cursors_after(samples, cursors, after)

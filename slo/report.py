@@ -178,10 +178,11 @@ def _doubts(
 
 
 def _of_days(seen_seconds: int, whole_seconds: int) -> str:
-    """ "2 of 30 days" where the window is whole days and at least one was seen, else durations."""
-    if whole_seconds % 86_400 or seen_seconds < 86_400:
+    """ "2 of 30 days" where that says it, else durations to the minute."""
+    days = round(seen_seconds / 86_400, 1)
+    if whole_seconds % 86_400 or not 1 <= days < whole_seconds // 86_400:
         return f"{format_duration(seen_seconds)} of {format_duration(whole_seconds)}"
-    return f"{round(seen_seconds / 86_400, 1):g} of {whole_seconds // 86_400} days"
+    return f"{days:g} of {whole_seconds // 86_400} days"
 
 
 def _zero_budget(budget_ratio: Fraction) -> tuple[Reason, ...]:

@@ -64,12 +64,16 @@ TargetCursors = Mapping[Target | SeriesKey, TargetCursor]
 
 @dataclass(frozen=True, slots=True)
 class Cursors:
-    """How far a query has been counted. since: events before it are not counted; first_seen: the first sample ever."""
+    """How far a query has been counted. since: events before it are not counted; first_seen: the first sample ever.
+
+    restarts: when a counter of a target last fell.
+    """
 
     since: int = 0
     series: Mapping[SeriesKey, SeriesCursor] = field(default_factory=lambda: MappingProxyType({}))
     targets: TargetCursors = field(default_factory=lambda: MappingProxyType({}))
     first_seen: int | None = None
+    restarts: Mapping[Target | SeriesKey, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def first_seen_with(self, samples: Iterable[SeriesSamples]) -> int | None:
         """The first sample ever, these included."""

@@ -131,6 +131,12 @@ def test_a_relabelled_series_goes_on_instead_of_being_born() -> None:
     assert amounts(count(new, cursors=cursors)) == [(0, 30.0, 45.0, 11.0), (0, 45.0, 60.0, 9.0)]
 
 
+def test_a_process_that_started_since_the_last_scrape_continues_nothing() -> None:
+    old = series({0: 1000, 15: 1010, 30: 1020}, env="prod")
+    new = series({45: 1031}, env="production")
+    assert (1, 31.0, 45.0, 1031.0) in amounts(count(old, new, origins=Origins(started={TARGET: 31_000})))
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -112,6 +112,7 @@ def test_series_without_a_single_event_are_no_traffic() -> None:
         (3, State.OK, "3 of 30 days seen"),
         (15, State.OK, "15 of 30 days seen"),
         (0.5, State.INSUFFICIENT_DATA, "12h of 30d seen"),
+        (29.99, State.OK, "29d23h46m of 30d seen"),
     ],
 )
 def test_a_young_service_tells_how_much_was_seen(days: float, state: State, text: str) -> None:
@@ -121,7 +122,7 @@ def test_a_young_service_tells_how_much_was_seen(days: float, state: State, text
     assert report.observed_ratio == minutes / (30 * DAY)
     assert report.coverage_ratio == 1.0
     assert report.reasons == (Reason(code="young", message=text, observed=minutes / 43_200, threshold=0.1),)
-    assert report.error_ratio == 0.0005
+    assert report.error_ratio == pytest.approx(0.0005, rel=2e-4)
 
 
 def test_windows_that_are_not_whole_days_are_told_in_hours() -> None:
