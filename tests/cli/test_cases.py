@@ -76,6 +76,7 @@ def test_a_command_line_gives_what_its_case_says(file: Path, tmp_path: Path) -> 
         check=False,
     )
     outputs = {"stdout": done.stdout, "stderr": done.stderr}
+    assert "Traceback" not in done.stderr, done.stderr
     if os.environ.get("UPDATE_CASES"):
         file.write_text(written(case, done.returncode, outputs), encoding="utf-8")
         return
