@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -136,7 +136,9 @@ def evaluate(
 
 def unavailable(objective: Objective, error: Exception, *, at: datetime) -> ObjectiveReport:
     """The report on an objective whose data could not be had: no figures, state `no_data`, the failure as reason."""
-    return evaluate(objective, EventSeries.empty(), at=at, reasons=[Reason(code="source_error", message=str(error))])
+    nothing = evaluate(objective, EventSeries.empty(), at=at)
+    kept = tuple(reason for reason in nothing.reasons if reason.code != "no_data")
+    return replace(nothing, reasons=(Reason(code="source_error", message=str(error)), *kept))
 
 
 def _coverage(events: EventSeries, window: Interval, counts: WindowCounts) -> tuple[float, float]:

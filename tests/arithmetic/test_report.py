@@ -236,5 +236,5 @@ def test_times_are_floored_to_the_minute_and_must_have_a_zone() -> None:
 def test_an_objective_whose_data_could_not_be_had_is_no_data_and_says_why() -> None:
     report = unavailable(objective(), SourceError("Prometheus cannot be reached"), at=datetime_of(END))
     assert report.state is State.NO_DATA
-    assert Reason(code="source_error", message="Prometheus cannot be reached") in report.reasons
+    assert report.reasons == (Reason(code="source_error", message="Prometheus cannot be reached"),)
     assert report.counts.total == 0
