@@ -11,7 +11,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPair:
-    """Alert when `budget_share` of the budget would be gone within the long window; the short one ends the alert soon."""
+    """Alert when `budget_share` of the budget would be gone within the long window; the short one ends it soon."""
 
     severity: str
     long_minutes: int

@@ -174,7 +174,8 @@ def _doubts(
         doubts.append((Reason(code="coverage", message=message, observed=coverage, threshold=minimum), True))
     behind = window.end - events.observed.end
     if behind > STALE_AFTER_MINUTES:
-        message = f"the data end at {datetime_of(events.observed.end):%Y-%m-%d %H:%M} UTC, {format_duration(behind * 60)} before"
+        end = f"{datetime_of(events.observed.end):%Y-%m-%d %H:%M} UTC"
+        message = f"the data end at {end}, {format_duration(behind * 60)} before"
         doubts.append((Reason(code="stale", message=message, observed=behind, threshold=STALE_AFTER_MINUTES), True))
     return doubts
 

@@ -80,7 +80,7 @@ class CalendarWindow:
         return _NOMINAL_DAYS[self.unit] * 1440
 
     def period(self, at_minute: int) -> Interval:
-        """The whole calendar period with `start < at_minute <= end`; across a DST change it is an hour longer or shorter."""
+        """The whole calendar period with `start < at_minute <= end`; a change of clocks makes it longer or shorter."""
         zone = ZoneInfo(self.time_zone)
         # A minute belongs to the period in which it began, so a boundary closes the period before it.
         local = datetime_of(at_minute - 1).astimezone(zone)

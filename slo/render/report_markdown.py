@@ -35,7 +35,7 @@ def render_markdown(report: Report) -> str:
     lines += [_row(_cells(entry)) for entry in figures.worst_first(report.objectives)]
     lines += ["", figures.MINUTES_NOTE]
     notes = [f"- {_escaped(', '.join(note.slos))}: {_escaped(note.message)}" for note in notes_of(report)]
-    return "\n".join(lines + ([""] + notes if notes else [])) + "\n"
+    return "\n".join(lines + (["", *notes] if notes else [])) + "\n"
 
 
 def _cells(entry: ObjectiveReport) -> tuple[str, ...]:

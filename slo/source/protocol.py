@@ -56,7 +56,7 @@ class SampleReader(Protocol):
         ...
 
     def read_minimum(self, selector: Selector, interval: Interval) -> list[tuple[Labels, float]]:
-        """The least value of every matching series in the interval; cheap where `read` would bring a constant many times.
+        """The least value of every matching series in the interval; cheap where `read` brings a constant many times.
 
         Raises SourceError.
         """

@@ -167,6 +167,5 @@ def _refuse_undefined(samples: Sequence[SeriesSamples]) -> None:
     for one in samples:
         if not np.isfinite(one.values).all():
             labels = ", ".join(f"{label}={value!r}" for label, value in sorted(one.labels.items()))
-            raise DataError(
-                f"the series with {labels} has a sample that is NaN or infinite; mend the exporter or exclude the series"
-            )
+            message = "has a sample that is NaN or infinite; mend the exporter or exclude the series"
+            raise DataError(f"the series with {labels} {message}")

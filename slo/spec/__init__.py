@@ -22,6 +22,9 @@ from slo.spec.schema import FileDocument
 __all__ = ["Spec", "dump_objectives", "load_files", "load_objectives"]
 
 
+_MOST_PROBLEMS = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """What a set of objective files says."""
@@ -41,6 +44,7 @@ def load_files(paths: Sequence[Path]) -> Spec:
 
 
 def _contents(paths: Iterable[Path]) -> Iterator[tuple[str, bytes, Problem | None]]:
+    seen: set[Path] = set()
     for path in paths:
         try:
             files = _files(path)
@@ -51,6 +55,9 @@ def _contents(paths: Iterable[Path]) -> Iterator[tuple[str, bytes, Problem | Non
                     Problem(str(path), 0, 0, "", "the folder has no *.yaml file; name one, or a folder that has"),
                 )
             for file in files:
+                if (real := file.resolve()) in seen:
+                    continue
+                seen.add(real)
                 with file.open("rb") as content:
                     yield str(file), content.read(MOST_BYTES + 1), None
         except OSError as error:
@@ -61,7 +68,9 @@ def _contents(paths: Iterable[Path]) -> Iterator[tuple[str, bytes, Problem | Non
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(file for pattern in ("*.yaml", "*.yml") for file in path.rglob(pattern) if file.is_file())
+    found = (file for pattern in ("*.yaml", "*.yml") for file in path.rglob(pattern) if file.is_file())
+    # A mounted ConfigMap holds each file again below ..data and a folder named by the time.
+    return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
 
 
 def _load(contents: Iterable[tuple[str, bytes, Problem | None]]) -> Spec:
@@ -80,15 +89,25 @@ def _load(contents: Iterable[tuple[str, bytes, Problem | None]]) -> Spec:
             try:
                 read = FileDocument.model_validate(document.data)
             except ValidationError as error:
-                wrong += problems_of(error, document)
+                nothing = {document.places[path] for path in document.nulls}
+                wrong += (one for one in problems_of(error, document) if (one.line, one.column) not in nothing)
             found += wrong
             if not wrong:
                 objectives += build_objectives(read)
                 gates += build_gates(read)
-        problems += sorted(found, key=lambda problem: (problem.line, problem.column))
+        problems += _in_order(found)
     if problems:
         raise SpecError(problems)
     return Spec(tuple(objectives), tuple(gates))
+
+
+def _in_order(found: list[Problem]) -> list[Problem]:
+    """The problems of one file by line, as many as anybody reads."""
+    ordered = sorted(found, key=lambda problem: (problem.line, problem.column))
+    if len(ordered) <= _MOST_PROBLEMS:
+        return ordered
+    more = f"{len(ordered) - _MOST_PROBLEMS} more problems in this file are not listed"
+    return [*ordered[:_MOST_PROBLEMS], Problem(ordered[0].file, 0, 0, "", more)]
 
 
 class _Names:

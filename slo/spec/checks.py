@@ -1,4 +1,4 @@
-"""What is wrong between the fields of a document: checked on the plain data, so that a mistake elsewhere hides nothing."""
+"""What is wrong between the fields of a document: checked on the plain data, so that no mistake hides another."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from slo.errors import Problem
+from slo.promql.names import RESERVED_LABELS
 from slo.spec.document import Document, Path
 from slo.spec.policy import known_policies
 
-_RESERVED_LABELS = frozenset({"slo", "slo_service", "severity", "long_window", "short_window"})
 _SLI_KINDS = ("ratio", "latency", "probe")
 
 
 def check_document(document: Document) -> Iterator[Problem]:
     """Problems between fields; values of a wrong shape are passed over, the schema tells of them."""
     data = _mapping(document.data)
+    for path in document.nulls:
+        yield document.problem(path, "nothing is written here; write a value, or leave it out")
+    if data.get("objectives") and "service" not in data:
+        yield document.problem((), "the key 'service' is missing; objectives belong to one")
     yield from _reserved(document, ("labels",), data.get("labels"))
     for index, entry in enumerate(_list(data.get("objectives"))):
         yield from _check_objective(document, ("objectives", index), _mapping(entry), _mapping(data.get("labels")))
@@ -48,7 +52,7 @@ def _check_objective(
     yield from _reserved(document, (*where, "labels"), entry.get("labels"))
     fixed = {*service_labels, *_mapping(entry.get("labels"))}
     for position, label in enumerate(_list(entry.get("group_by"))):
-        if isinstance(label, str) and label in _RESERVED_LABELS:
+        if isinstance(label, str) and label in RESERVED_LABELS:
             message = f"the label '{label}' is set by this tool and cannot be a group"
             yield document.problem((*where, "group_by", position), message)
         elif isinstance(label, str) and label in fixed:
@@ -64,7 +68,7 @@ def _check_objective(
 
 def _reserved(document: Document, where: Path, labels: Any) -> Iterator[Problem]:
     for label in _mapping(labels):
-        if label in _RESERVED_LABELS:
+        if label in RESERVED_LABELS:
             message = f"the label '{label}' is set by this tool; choose another name"
             yield document.problem((*where, label), message, at_key=True)
 

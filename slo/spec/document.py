@@ -6,6 +6,7 @@ here. Aliases, tags and merge keys are refused: a file of a kilobyte must not un
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,10 @@ from slo.errors import Problem
 
 MOST_BYTES = 16 * 2**20
 DEEPEST = 32
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+# YAML 1.1, "Character Set"; libyaml refuses them too, but without telling where.
+_NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Path = tuple[str | int, ...]
 Data = dict[str, Any] | list[Any] | str | None
@@ -29,6 +34,7 @@ class Document:
     data: Data = None
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)
     key_places: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    nulls: list[Path] = field(default_factory=list)
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
         """A problem at a path, or at its nearest parent that is in the file."""
@@ -63,8 +69,11 @@ def read_documents(content: bytes, file: str) -> tuple[list[Document], list[Prob
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return [], [Problem(file, line, 1, "", "this is not text in UTF-8; is it an objective file?")]
+        before = content[: error.start].decode("utf-8")
+        return [], [Problem(file, *_place_after(before), "", "this is not text in UTF-8; is it an objective file?")]
+    if found := _NOT_PRINTABLE.search(text):
+        message = f"the character U+{ord(found[0]):04X} is not accepted; is it an objective file?"
+        return [], [Problem(file, *_place_after(text[: found.start()]), "", message)]
     documents: list[Document] = []
     problems: list[Problem] = []
     try:
@@ -86,6 +95,11 @@ def read_documents(content: bytes, file: str) -> tuple[list[Document], list[Prob
     if not documents and not problems:
         problems.append(Problem(file, 0, 0, "", "the file is empty; docs/objective-file.md shows what belongs into it"))
     return documents, problems
+
+
+def _place_after(text: str) -> tuple[int, int]:
+    """Line and column of what follows the text."""
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
 class _Builder:
@@ -110,8 +124,10 @@ class _Builder:
             return self._mapping(path)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(path)
-        is_null = event.style is None and event.value in ("", "~", "null")
-        return None if is_null else str(event.value)
+        if event.implicit[0] and event.value in _NULLS:  # implicit[0]: written without quotes
+            self._document.nulls.append(path)
+            return None
+        return str(event.value)
 
     def _mapping(self, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {}

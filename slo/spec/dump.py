@@ -60,20 +60,23 @@ def _window(window: Window) -> Any:
 
 def _sli(sli: SLI) -> dict[str, Any]:
     if isinstance(sli, ProbeSLI):
-        condition = f"{sli.comparison.value} {_decimal(Decimal(str(sli.value)))}"
+        condition = f"{sli.comparison.value} {repr(sli.value).removesuffix('.0')}"
         return {"probe": {"series": selector_text(sli.series), "good_when": condition}}
     if isinstance(sli, LatencySLI):
-        # As if in seconds: what is read back is the bound in the metric's unit, whichever that is.
-        milliseconds = sli.threshold * 1000
-        threshold = {"threshold": f"{_decimal(milliseconds)}ms", "unit": "seconds"}
-        if milliseconds % 1:
-            threshold = {"threshold": f"{_decimal(sli.threshold)}ms", "unit": "milliseconds"}
-        return {"latency": {"histogram": selector_text(sli.histogram), **threshold}}
+        return {"latency": {"histogram": selector_text(sli.histogram), **_threshold(sli)}}
     numerator = {"bad": selector_text(sli.bad)} if sli.bad else {}
     if sli.good:
         numerator = {"good": selector_text(sli.good)}
     return {"ratio": {**numerator, "total": selector_text(sli.total)}}
 
 
+def _threshold(sli: LatencySLI) -> dict[str, str]:
+    """The bound and a unit that give the same number again; the metric's name tells which unit is meant."""
+    if sli.histogram.metric.endswith(("_milliseconds", "_ms")):
+        return {"threshold": f"{_decimal(sli.threshold)}ms", "unit": "milliseconds"}
+    return {"threshold": f"{_decimal(sli.threshold * 1000)}ms", "unit": "seconds"}
+
+
 def _decimal(value: Decimal) -> str:
-    return format(value, "f")
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -31,6 +31,7 @@ _EXPECTED = {
     "list_type": "a list is expected here; begin each entry with '- '",
     "int_parsing": "a whole number is expected here",
     "int_type": "a whole number is expected here",
+    "string_too_short": "nothing is written here",
     "too_short": "at least one entry is needed here",
 }
 
@@ -55,10 +56,12 @@ def _problem(error: Any, document: Document) -> Problem:
 
 
 def _path(location: tuple[Any, ...], data: Any) -> tuple[Path, bool]:
-    """The location as a path of the document, without the names that pydantic adds; whether it is a key that is meant."""
+    """The location as a path of the document, without the names that pydantic adds; whether a key is meant."""
     path: Path = ()
     for step in location:
-        if isinstance(data, dict) and step in data or isinstance(data, list) and isinstance(step, int) and step < len(data):
+        if (isinstance(data, dict) and step in data) or (
+            isinstance(data, list) and isinstance(step, int) and step < len(data)
+        ):
             data, path = data[step], (*path, step)
     return path, location[-1:] == ("[key]",)
 

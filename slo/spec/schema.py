@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WrapValidator,
+    model_validator,
+)
 
+from slo.clock import parse_time
+from slo.errors import UsageError
 from slo.objective import Comparison
 from slo.promql.parse import parse_selector
 from slo.selector import Selector
@@ -17,8 +31,14 @@ from slo.units import parse_duration, parse_ratio
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?", re.ASCII)
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_CONDITION = re.compile(r"\s*(==|!=|<=|>=|<|>)\s*([+-]?\d{1,18}(?:\.\d{1,18})?)\s*", re.ASCII)
-_ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII)
+_CONDITION = re.compile(
+    r"\s*(==|!=|<=|>=|<|>)\s*([+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?)\s*", re.ASCII
+)
+# right/ counts leap seconds, posix/ repeats the plain names, posixrules and localtime are what this machine says.
+_ZONE = re.compile(
+    r"(?!right/|posix/|(?:posixrules|localtime|Factory)$)[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII
+)
+_FINE_SECONDS = re.compile(r"(\d{0,12}\.\d{1,12})(ms|s)", re.ASCII)
 _LONGEST_WINDOW_MINUTES = 5 * 365 * 1440
 
 
@@ -76,7 +96,10 @@ def _finite_number(value: Any) -> Decimal:
 
 
 def _seconds(value: Any) -> Decimal:
-    seconds = parse_duration(_text(value))
+    text = _text(value)
+    # Buckets may be finer than a millisecond, which durations cannot say.
+    fine = _FINE_SECONDS.fullmatch(text.strip())
+    seconds = Decimal(fine[1]).scaleb(-3 if fine[2] == "ms" else 0) if fine else parse_duration(text)
     if seconds <= 0:
         raise ValueError("this must be more than nothing, such as 300ms")
     return seconds
@@ -89,8 +112,12 @@ def _slice_length(value: Any) -> int:
     return minutes
 
 
+def _selector(value: Any) -> Selector:
+    return parse_selector(_text(value))
+
+
 def _histogram(value: Any) -> Selector:
-    selector = parse_selector(_text(value))
+    selector = _selector(value)
     for suffix in ("_bucket", "_count", "_sum"):
         if selector.metric.endswith(suffix):
             raise ValueError(f"name the histogram without {suffix}: {selector.metric.removesuffix(suffix)}")
@@ -101,7 +128,7 @@ def _histogram(value: Any) -> Selector:
 
 def _condition(value: Any) -> tuple[Comparison, float]:
     match = _CONDITION.fullmatch(_text(value))
-    if match is None:
+    if match is None or not math.isfinite(float(match[2])):
         raise ValueError("write a comparison with a number, such as '== 1'")
     return Comparison(match[1]), float(match[2])
 
@@ -119,18 +146,28 @@ def _zone(text: str) -> str:
 def _instant(value: Any) -> datetime:
     text = _text(value)
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError("write a time with a zone, such as 2026-12-24T00:00:00Z") from error
-    if at.tzinfo is None:
-        raise ValueError(f"this time has no zone; write {text}Z for UTC")
-    return at
+        return parse_time(text)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+
+
+def _runbook(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("a runbook is a web address; write https://...")
+    return text
 
 
 def _distinct(values: list[str]) -> list[str]:
     if len(set(values)) != len(values):
         raise ValueError("each label can stand here only once")
     return values
+
+
+def _distinct_windows(value: Any, handler: Callable[[Any], dict[int, Decimal]]) -> dict[int, Decimal]:
+    windows = handler(value)
+    if len(windows) < len(value):
+        raise ValueError("two of these windows are equally long; keep one")
+    return windows
 
 
 Text = Annotated[str, BeforeValidator(_text), Field(max_length=2000)]
@@ -147,7 +184,8 @@ Zone = Annotated[str, BeforeValidator(_text), AfterValidator(_zone)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 SliceLength = Annotated[int, BeforeValidator(_slice_length)]
 Histogram = Annotated[Selector, BeforeValidator(_histogram)]
-Series = Annotated[Selector, BeforeValidator(lambda value: parse_selector(_text(value)))]
+Series = Annotated[Selector, BeforeValidator(_selector)]
+MaybeSeries = Annotated[Selector | None, BeforeValidator(_selector)]
 
 
 class _Strict(BaseModel):
@@ -165,7 +203,10 @@ def _form(value: Any) -> str:
 
 # Chosen by form, so that a mistake is told for the form that was written and not for every other one as well.
 Window = Annotated[Annotated[WholeMinutes, Tag("text")] | Annotated[Calendar, Tag("mapping")], Discriminator(_form)]
-Chosen = Annotated[Annotated[Text, Tag("text")] | Annotated[Labels, Tag("mapping")], Discriminator(_form)]
+Chosen = Annotated[
+    Annotated[Text, Field(min_length=1), Tag("text")] | Annotated[Labels, Field(min_length=1), Tag("mapping")],
+    Discriminator(_form),
+]
 
 
 class Slices(_Strict):
@@ -175,8 +216,8 @@ class Slices(_Strict):
 
 
 class Ratio(_Strict):
-    bad: Series | None = None
-    good: Series | None = None
+    bad: MaybeSeries = None
+    good: MaybeSeries = None
     total: Series
 
 
@@ -213,7 +254,7 @@ class ObjectiveEntry(_Strict):
 
 class Alerting(_Strict):
     policy: Text = "sre-workbook"
-    runbook: Text = ""
+    runbook: Annotated[Text, AfterValidator(_runbook)] = ""
 
 
 class FreezeEntry(_Strict):
@@ -236,7 +277,7 @@ class GateEntry(_Strict):
     name: Name
     objectives: Annotated[list[Chosen], Field(min_length=1)]
     min_budget_remaining: Share | None = None
-    max_burn_rate: dict[WholeMinutes, Number] = {}
+    max_burn_rate: Annotated[dict[WholeMinutes, Number], WrapValidator(_distinct_windows)] = {}
     max_data_age: WholeMinutes = 5
     on_unknown: Annotated[Annotated[Answer, Tag("text")] | Annotated[Answers, Tag("mapping")], Discriminator(_form)] = (
         "deny"
@@ -245,7 +286,7 @@ class GateEntry(_Strict):
 
 
 class FileDocument(_Strict):
-    service: Name
+    service: Name = ""
     labels: Labels = {}
     objectives: list[ObjectiveEntry] = []
     alerting: Alerting = Alerting()

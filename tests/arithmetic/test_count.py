@@ -55,7 +55,7 @@ def test_a_cursor_goes_on_where_the_last_read_ended() -> None:
 
 
 def test_a_read_without_anything_new_changes_nothing() -> None:
-    increases, cursors = count_increases([series({15: 10, 30: 12})], Cursors(), Origins())
+    _, cursors = count_increases([series({15: 10, 30: 12})], Cursors(), Origins())
     nothing, after = count_increases([series({15: 10, 30: 12})], cursors, Origins())
     assert amounts(nothing) == []
     assert after == cursors
@@ -229,7 +229,7 @@ def test_a_targets_scrapes_are_those_of_all_its_series() -> None:
 
 def minutes_covered(*samples: SeriesSamples, minutes: int = 10) -> list[float]:
     coverage, _ = count_coverage(samples, {}, Interval(0, minutes))
-    return coverage_ratio(coverage).round(6).tolist()
+    return [float(share) for share in coverage_ratio(coverage).round(6)]
 
 
 def every(seconds: int, begin: int, end: int) -> dict[float, float]:
@@ -285,7 +285,7 @@ def test_the_interval_of_a_single_scrape_is_that_of_the_read_before_or_a_minute(
 
 def laid(begin: float, end: float, amount: float, minutes: int = 5) -> list[float]:
     times = np.array([round(begin * MINUTE)]), np.array([round(end * MINUTE)])
-    return spread(*times, np.array([amount]), Interval(0, minutes)).round(9).tolist()
+    return [float(part) for part in spread(*times, np.array([amount]), Interval(0, minutes)).round(9)]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_a_duration_is_read_exactly(text: str, seconds: str) -> None:
     "text", ["", "30", "d", "30 d", "-5m", "1.5h", "5M", "1m1h", "1m1m", "1h 30m", "٣d", "1d" * 30, "5mm"]
 )
 def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a duration; write .*such as"):
+    with pytest.raises(ValueError, match=r"is not a duration; write .*such as"):
         parse_duration(text)
 
 

@@ -33,8 +33,8 @@ def test_what_is_written_is_read_back_as_the_same_selector(selector: Selector) -
     assert parse_selector(selector_text(selector)) == selector
 
 
-@pytest.mark.parametrize("keyword", ["and", "atan2", "bool", "by", "end", "group", "group_left", "group_right", "ignoring",
-    "inf", "nan", "offset", "on", "or", "start", "unless", "without", "count", "avg", "time", "quantile", "limitk",
+@pytest.mark.parametrize("keyword", ["and", "atan2", "bool", "by", "end", "group", "group_left", "group_right",
+    "ignoring", "inf", "nan", "offset", "on", "or", "start", "unless", "without", "count", "avg", "time", "quantile", "limitk",
     "info", "fill", "anchored", "smoothed", "step", "range"])  # fmt: skip
 def test_a_metric_or_label_may_be_called_like_a_keyword(keyword: str) -> None:
     selector = Selector(keyword, frozenset({Matcher(keyword, MatchOp.EQUAL, keyword)}))

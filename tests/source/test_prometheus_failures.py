@@ -148,7 +148,11 @@ def test_a_server_that_hangs_up_is_told() -> None:
 
 def test_a_silent_server_is_left_after_the_timeout() -> None:
     done = threading.Event()
-    with server(lambda handler, _: bool(done.wait(10)) and None) as url:
+
+    def wait(handler: BaseHTTPRequestHandler, _: dict[str, str]) -> None:
+        done.wait(10)
+
+    with server(wait) as url:
         with pytest.raises(SourceResponseError, match=r"did not answer within 0\.2 s; allow more by --timeout"):
             read(url, timeout_seconds=0.2)
         done.set()
@@ -159,7 +163,7 @@ def test_a_server_that_drips_is_left_after_the_timeout() -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "1000000")
         handler.end_headers()
-        for _ in range(100):
+        for _part in range(100):
             handler.wfile.write(b" " * 70_000)
             handler.wfile.flush()
             time.sleep(0.05)

@@ -1,0 +1,42 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+SHELL := /bin/bash
+OBJECTIVES := $(or $(SLO_OBJECTIVES),examples/cloudshop.yaml)
+SOURCE := $(if $(SLO_PROMETHEUS_URL),,--demo)
+BIN := .venv/bin
+export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
+
+.PHONY: help run test setup lint check-tools bench mutants lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+run: setup ## the error budgets of SLO_PROMETHEUS_URL, or of a simulated shop
+	@$(BIN)/slo report $(SOURCE) $(OBJECTIVES)
+
+test: setup check-tools lint ## everything: set-up, lint, types, import direction, tests
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+setup: ## the locked packages in .venv
+	@scripts/setup.sh
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check-tools:
+	@scripts/prometheus.sh
+
+bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md
+	$(BIN)/python -m bench.speed
+	$(BIN)/python -m bench.accuracy
+
+mutants: setup ## mutation testing of the arithmetic
+	$(BIN)/python -m bench.mutation
+
+lock: setup ## resolve requirements.lock anew
+	@scripts/lock.sh
+
+clean: ## remove what set-up made
+	rm -rf .venv .tools

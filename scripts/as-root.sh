@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs an apt-get command as root, directly or through sudo, after fetching the package lists if it fails without.
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+
+if [ "$(id -u)" = 0 ]; then
+    root=()
+elif command -v sudo >/dev/null; then
+    root=(sudo)
+else
+    echo "as-root: neither root nor sudo; please run as root: $*" >&2
+    exit 1
+fi
+"${root[@]}" "$@" || { "${root[@]}" apt-get update && "${root[@]}" "$@"; }
