@@ -5,7 +5,7 @@ Source: Google SRE Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts"; t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 
@@ -34,8 +34,9 @@ class AlertPolicy:
     name: str
     pairs: tuple[WindowPair, ...]
     runbook: str = ""
+    window_minutes: tuple[int, ...] = field(init=False, compare=False)
+    """Every window of the pairs, shortest first."""
 
-    @property
-    def window_minutes(self) -> tuple[int, ...]:
-        """Every window of the pairs, shortest first."""
-        return tuple(sorted({minutes for pair in self.pairs for minutes in (pair.short_minutes, pair.long_minutes)}))
+    def __post_init__(self) -> None:
+        windows = {minutes for pair in self.pairs for minutes in (pair.short_minutes, pair.long_minutes)}
+        object.__setattr__(self, "window_minutes", tuple(sorted(windows)))

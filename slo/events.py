@@ -90,11 +90,8 @@ class EventSeries:
         last = self.good.size - 1
         low = min(max(interval.start - self.start, 0), last)
         high = min(max(interval.end - self.start, low), last)
-        return WindowCounts(
-            int(self.good[high]) - int(self.good[low]),
-            int(self.bad[high]) - int(self.bad[low]),
-            float(self.covered[high]) - float(self.covered[low]),
-        )
+        good, bad, covered = self.good.item, self.bad.item, self.covered.item
+        return WindowCounts(good(high) - good(low), bad(high) - bad(low), covered(high) - covered(low))
 
 
 def pool(series: Iterable[EventSeries]) -> EventSeries:

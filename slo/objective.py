@@ -93,19 +93,17 @@ class Objective:
     group_by: tuple[str, ...] = ()
     max_groups: int = 200
     time_slices: TimeSlices | None = None
+    budget_ratio: Fraction = field(init=False, compare=False)
+    """The share of events that may be bad, exactly: 1 - target."""
 
     def __post_init__(self) -> None:
         if not 0 < self.target_ratio <= 1:
             raise ValueError("a target is over 0 and at most 100 %")
+        object.__setattr__(self, "budget_ratio", 1 - Fraction(self.target_ratio))
 
     @property
     def id(self) -> str:
         return f"{self.service}/{self.name}"
-
-    @property
-    def budget_ratio(self) -> Fraction:
-        """The share of events that may be bad, exactly: 1 - target."""
-        return 1 - Fraction(self.target_ratio)
 
 
 Group = tuple[tuple[str, str], ...]

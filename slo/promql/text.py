@@ -5,25 +5,13 @@ from __future__ import annotations
 from slo.promql.names import is_label_name, is_metric_name
 from slo.selector import Matcher, Selector
 
+# Some parsers refuse these as labels too.
+_NEW_KEYWORDS = frozenset({"anchored", "smoothed"})
 # Names that PromQL reads as something else when they stand without quotes.
 _KEYWORDS = frozenset(
-    [
-        "and",
-        "atan2",
-        "bool",
-        "group_left",
-        "group_right",
-        "ignoring",
-        "inf",
-        "nan",
-        "offset",
-        "on",
-        "or",
-        "unless",
-        "without",
-    ]
+    {"and", "atan2", "bool", "fill", "fill_left", "fill_right", "group_left", "group_right", "ignoring", "inf", "nan"}
+    | {"offset", "on", "or", "unless", "without", *_NEW_KEYWORDS}
 )
-_NEW_KEYWORDS = frozenset({"anchored", "smoothed"})  # some parsers refuse these as labels too
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
