@@ -12,8 +12,12 @@ from slo.promql.match import compile_regex
 from slo.promql.names import METRIC_LABEL
 from slo.selector import Matcher, MatchOp, Selector
 
-# Longer text is no selector that a person wrote, and deep nesting would exhaust the parser's stack.
+# Longer text is no selector that a person wrote.
 MAX_CHARACTERS = 4096
+# The parser's time grows with the square of their number; outside of quotes a selector needs none.
+_MAX_OPERATORS = 50
+_OPERATOR = re.compile(r"[-+*/%^(]")
+_LITERAL = re.compile(r""" "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | `[^`]*` """, re.DOTALL | re.VERBOSE)
 
 _EXAMPLE = 'write a plain selector such as http_requests_total{status=~"5.."}'
 _OPS = {
@@ -33,6 +37,8 @@ def parse_selector(text: str) -> Selector:
         raise ValueError(f"a selector has at most {MAX_CHARACTERS} characters, this has {len(text)}")
     if not text.strip():
         raise ValueError(f"the selector is empty; {_EXAMPLE}")
+    if len(_OPERATOR.findall(_LITERAL.sub("", text))) > _MAX_OPERATORS:
+        raise ValueError(f"more than {_MAX_OPERATORS} operators and parentheses are not a selector; {_EXAMPLE}")
     if found := _BYTE_ESCAPE.search(text):
         raise ValueError(f"{found[1]} is not a character in PromQL; write the character itself")
     try:

@@ -217,10 +217,10 @@ def test_a_label_of_the_service_may_not_be_a_group_too() -> None:
         (
             "{name: g, objectives: [a/b], freeze: [{start: 2026-12-24, end: 2026-12-25, reason: x}]}",
             "gates[0].freeze[0].start",
-            "zone",
+            "2026-11-01T00:00:00Z",
         ),
         (
-            "{name: g, objectives: [a/b], freeze: [{start: 2026-12-25T00:00:00Z, end: 2026-12-24T00:00:00Z, reason: x}]}",
+            "{name: g, objectives: [a], freeze: [{start: 2026-12-25T00:00:00Z, end: 2026-12-24T00:00:00Z, reason: y}]}",
             "gates[0].freeze[0]",
             "ends after",
         ),
