@@ -115,6 +115,10 @@ def test_a_window_by_the_calendar_is_in_utc_unless_told() -> None:
             LatencySLI(histogram=Selector("h"), threshold=Decimal(100)),
         ),
         (
+            "{latency: {histogram: h, threshold: 0.25ms, unit: seconds}}",
+            LatencySLI(histogram=Selector("h"), threshold=Decimal("0.00025")),
+        ),
+        (
             '{probe: {series: p, good_when: "== 1"}}',
             ProbeSLI(series=Selector("p"), comparison=Comparison.EQUAL, value=1.0),
         ),
@@ -174,6 +178,16 @@ def test_a_gate_is_read_with_its_defaults_and_in_its_units() -> None:
     assert chaos.freeze == ()
 
 
+def test_a_file_may_hold_gates_alone(tmp_path: Path) -> None:
+    (file := tmp_path / "g.yaml").write_text("gates: [{name: g, objectives: ['*']}]\n", encoding="utf-8")
+    assert [gate.name for gate in load_files([file]).gates] == ["g"]
+
+
+def test_empty_documents_between_others_are_passed_over() -> None:
+    text = dump_objectives([one()])
+    assert load_objectives(f"---\n---\n{text}...\n---\n") == [one()]
+
+
 def test_a_freeze_keeps_its_times_and_reason(tmp_path: Path) -> None:
     (file := tmp_path / "g.yaml").write_text(
         "service: shop\ngates:\n  - name: g\n    objectives: ['shop/*', {team: shop}]\n    freeze:\n"
@@ -220,12 +234,12 @@ texts = st.text(max_size=12)
 ratios = st.integers(1, 10**9).map(lambda number: Decimal(number) / 10**9)
 selectors = st.builds(
     Selector,
-    st.from_regex(r"[a-z]{3,8}_total", fullmatch=True) | st.just("http.requests"),
+    st.from_regex(r"[a-z]{3,8}_total", fullmatch=True) | st.sampled_from(["http.requests", "x_milliseconds"]),
     st.frozensets(
         st.builds(Matcher, label_names, st.sampled_from([MatchOp.EQUAL, MatchOp.NOT_EQUAL]), texts), max_size=2
     ),
 )
-thresholds = st.integers(1, 10**7).map(lambda milliseconds: Decimal(milliseconds) / 1000)
+thresholds = st.integers(1, 10**7).map(lambda microseconds: Decimal(microseconds) / 10**6)
 slis = st.one_of(
     st.builds(lambda total, bad: RatioSLI(total=total, bad=bad), selectors, selectors),
     st.builds(lambda total, good: RatioSLI(total=total, good=good), selectors, selectors),
@@ -234,7 +248,7 @@ slis = st.one_of(
         ProbeSLI,
         series=selectors,
         comparison=st.sampled_from(Comparison),
-        value=st.floats(-1e6, 1e6).map(lambda value: round(value, 6)),
+        value=st.floats(allow_nan=False, allow_infinity=False),
     ),
 )
 windows = st.one_of(

@@ -19,6 +19,7 @@ objectives:
     window: 30d
     sli: {RATIO}
 """
+OBJECTIVES_ALONE = GOOD.removeprefix("service: shop\n")
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:
@@ -113,6 +114,14 @@ def test_the_file_that_the_others_are_made_from_is_right() -> None:
         ({"time_slices": "{length: 7m, target: 95%, empty: bad}"}, "7:", "objectives[0].time_slices", "divide a day"),
         ({"time_slices": "{length: 30s, target: 95%, empty: bad}"}, "7:27", "objectives[0].time_slices.length", "min"),
         ({"time_slices": "{length: 1m, target: 95%, empty: ugly}"}, "7:51", "objectives[0].time_slices.empty", "bad"),
+        ({"description": ""}, "7:17", "objectives[0].description", "nothing is written here"),
+        ({"labels": "{a: ~}"}, "7:17", "objectives[0].labels.a", "nothing is written here"),
+        ({"sli": "{ratio: {bad: , total: t}}"}, "6:24", "objectives[0].sli.ratio.bad", "nothing is written here"),
+        ({"sli": "{ratio: }"}, "6:18", "objectives[0].sli.ratio", "nothing is written here"),
+        ({"window": "{calendar: day, time_zone: right/UTC}"}, "5:40", "objectives[0].window.time_zone", "time zone"),
+        ({"window": "{calendar: day, time_zone: posixrules}"}, "5:40", "objectives[0].window.time_zone", "time zone"),
+        ({"labels": "{window: x}"}, "7:14", "objectives[0].labels.window", "window"),
+        ({"sli": "{probe: {series: p, good_when: == 1e999}}"}, "6:41", "objectives[0].sli.probe.good_when", "== 1"),
         ({"taget": "99%"}, "7:5", "objectives[0].taget", "target"),
     ],
 )
@@ -147,8 +156,9 @@ def test_a_missing_key_is_told_at_the_objective_that_lacks_it(key: str) -> None:
         ("service: a\nservice: b\n", "f.yaml:2:1: ", "line 1"),
         ("just text\n", "f.yaml:1:1: ", "mapping"),
         ("- a\n", "f.yaml:1:1: ", "mapping"),
-        ("service: sh\x00op\n", "f.yaml:", ""),
-        ("service: sh\x1bop\n", "f.yaml:", ""),
+        ("service: sh\x00op\n", "f.yaml:1:12: ", "U+0000"),
+        ("a: b\nc: \x1bd\n", "f.yaml:2:4: ", "U+001B"),
+        (OBJECTIVES_ALONE, "f.yaml:1:1: ", "'service' is missing"),
     ],
 )
 def test_what_is_no_plain_yaml_is_told_at_its_place(text: str, place: str, says: str) -> None:
@@ -198,6 +208,18 @@ def test_an_unknown_alert_policy_is_told_with_those_there_are() -> None:
     assert "sre-workbook" in problem.message
 
 
+def test_a_runbook_that_is_no_web_address_is_refused() -> None:
+    [problem] = problems_of(f"{GOOD}alerting: {{runbook: 'javascript:alert(1)'}}\n")
+    assert (problem.line, problem.path) == (7, "alerting.runbook")
+    assert "https://" in problem.message
+
+
+def test_a_thousand_problems_of_a_file_are_listed_and_the_rest_counted() -> None:
+    problems = problems_of(GOOD + "".join(f"key{number}: x\n" for number in range(1200)))
+    assert len(problems) == 1001
+    assert "200 more" in problems[-1].message
+
+
 def test_a_label_of_the_service_may_not_be_a_group_too() -> None:
     [problem] = problems_of("labels: {pod: x}\n" + objective(group_by="[pod]"))
     assert "pod" in problem.message
@@ -213,6 +235,9 @@ def test_a_label_of_the_service_may_not_be_a_group_too() -> None:
         ("{name: g, objectives: [a/b], on_unknown: {tired: deny}}", "gates[0].on_unknown.tired", "stale"),
         ("{name: g, objectives: [a/b], min_budget_remaining: 25}", "gates[0].min_budget_remaining", "%"),
         ("{name: g, objectives: [a/b], max_burn_rate: {1x: 1}}", "gates[0].max_burn_rate.1x", "duration"),
+        ("{name: g, objectives: [a/b], max_burn_rate: {1h: 1, 60m: 2}}", "gates[0].max_burn_rate", "equally long"),
+        ("{name: g, objectives: ['']}", "gates[0].objectives[0]", "needed"),
+        ("{name: g, objectives: [{}]}", "gates[0].objectives[0]", "needed"),
         ("{name: g, objectives: [a/b], max_data_age: soon}", "gates[0].max_data_age", "duration"),
         (
             "{name: g, objectives: [a/b], freeze: [{start: 2026-12-24, end: 2026-12-25, reason: x}]}",
