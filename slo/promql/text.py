@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slo.promql.names import is_label_name, is_metric_name
+from slo.promql.names import METRIC_LABEL, is_label_name, is_metric_name
 from slo.selector import Matcher, Selector
 
 # Some parsers refuse these as labels too.
@@ -20,8 +20,11 @@ def selector_text(selector: Selector) -> str:
     matchers = [
         _matcher_text(one) for one in sorted(selector.matchers, key=lambda one: (one.label, one.op.value, one.value))
     ]
-    if is_metric_name(selector.metric) and selector.metric.lower() not in _KEYWORDS:
-        return selector.metric + (f"{{{','.join(matchers)}}}" if matchers else "")
+    if is_metric_name(selector.metric):
+        if selector.metric.lower() not in _KEYWORDS:
+            return selector.metric + (f"{{{','.join(matchers)}}}" if matchers else "")
+        # Unlike a quoted name, Prometheus 2 reads this too.
+        return f"{{{','.join([METRIC_LABEL + '=' + quoted(selector.metric), *matchers])}}}"
     return f"{{{','.join([quoted(selector.metric), *matchers])}}}"
 
 

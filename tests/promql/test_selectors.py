@@ -56,6 +56,7 @@ def test_the_order_of_matchers_does_not_show(found: list[Matcher]) -> None:
         (PLAIN, 'x{a="b"}'),
         (PLAIN.where("Z", MatchOp.NOT_REGEX, "\n"), 'x{Z!~"\\n",a="b"}'),
         (PLAIN.renamed("foo.bar").where("a.b", MatchOp.EQUAL, '"'), '{"foo.bar",a="b","a.b"="\\""}'),
+        (Selector("offset", frozenset({Matcher("a", MatchOp.EQUAL, "b")})), '{__name__="offset",a="b"}'),
         (Selector("job:x:rate", frozenset({Matcher("a", MatchOp.EQUAL, "\x07\\")})), 'job:x:rate{a="\\u0007\\\\"}'),
     ],
 )
