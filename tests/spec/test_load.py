@@ -298,4 +298,4 @@ def test_a_thousand_objectives_are_read_in_a_moment() -> None:
     load_objectives("service: warm\nobjectives: [{name: a, target: 1%, window: 1d, sli: {ratio: {bad: b, total: t}}}]")
     started = time.perf_counter()
     assert len(load_objectives(f"service: shop\nobjectives:\n{entries}")) == 1000
-    assert time.perf_counter() - started < 1.5, "0.15 s are usual; this allows for a busy machine"
+    assert time.perf_counter() - started < 1.5, "0.3 s are usual; this allows for a busy machine"
