@@ -33,7 +33,8 @@ bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md
 	$(BIN)/python -m bench.accuracy
 
 mutants: setup ## mutation testing of the arithmetic
-	$(BIN)/python -m bench.mutation
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 lock: setup ## resolve requirements.lock anew
 	@scripts/lock.sh
