@@ -6,7 +6,7 @@ export DEBIAN_FRONTEND=noninteractive
 if [ "$(id -u)" = 0 ]; then
     root=()
 elif command -v sudo >/dev/null; then
-    root=(sudo)
+    root=(sudo env DEBIAN_FRONTEND=noninteractive) # sudo drops the environment
 else
     echo "as-root: neither root nor sudo; please run as root: $*" >&2
     exit 1

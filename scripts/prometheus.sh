@@ -17,8 +17,15 @@ download=$(mktemp -d)
 trap 'rm -rf "$download"' EXIT
 chmod 755 "$download"
 cd "$download"
-apt-get download prometheus >&2 || { "$here/scripts/as-root.sh" apt-get update >&2; apt-get download prometheus >&2; }
-mkdir -p "$here/.tools"
-dpkg-deb -x prometheus_*.deb "$here/.tools"
+fetch() { apt-get download prometheus >&2; }
+fetch || { "$here/scripts/as-root.sh" apt-get update >&2 && fetch; } || {
+    echo "prometheus: the package cannot be downloaded; put prometheus and promtool on PATH and try again" >&2
+    exit 1
+}
+# Unpacked beside and moved, so that an interrupted run leaves no half-written binary behind.
+rm -rf "$here/.tools.new"
+dpkg-deb -x prometheus_*.deb "$here/.tools.new"
+rm -rf "$here/.tools"
+mv "$here/.tools.new" "$here/.tools"
 export PATH=$here/.tools/usr/bin:$PATH
 have || { echo "prometheus: the package holds no prometheus and promtool; put them on PATH and try again" >&2; exit 1; }

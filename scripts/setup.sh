@@ -4,8 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+exec 9<requirements.lock && flock 9 # two runs in one checkout take turns
+
 stamp=.venv/.made-from
-wanted=$(cat requirements.lock pyproject.toml scripts/setup.sh | sha256sum)
+wanted=$(pwd; cat requirements.lock pyproject.toml scripts/setup.sh | sha256sum) # a moved .venv is of no use
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && exit 0
 
 python=
