@@ -38,7 +38,7 @@ def count_coverage(
         if not fresh.size:
             continue
         interval = scrape_interval(times) or (known.interval if known else 0) or MINUTE_MS
-        before = np.concatenate([[known.last if known else fresh[0] - interval], fresh[:-1]])
+        before = np.concatenate([[known.expected_from if known else fresh[0] - interval], fresh[:-1]])
         missed = fresh - before > JITTER_FACTOR * interval
         covered_from.append(np.where(missed, fresh - interval, before))
         expected_from.append(before)

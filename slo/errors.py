@@ -46,6 +46,10 @@ class DataError(SourceError):
     """Samples that have no meaning as events, such as a counter that is NaN."""
 
 
+class LedgerError(SLOError):
+    """The ledger cannot be opened, read or written; what was counted before is as it was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake in an objective file; line and column count from 1, 0 means the file as a whole."""

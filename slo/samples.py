@@ -44,6 +44,13 @@ class SeriesSamples:
         return Target(self.labels.get("job", ""), instance) if instance is not None else None
 
 
+def place_of(key: SeriesKey) -> Target | SeriesKey:
+    """The scrape target of a series, or the series itself where it does not name one."""
+    labels = dict(key)
+    instance = labels.get("instance")
+    return Target(labels.get("job", ""), instance) if instance is not None else key
+
+
 class SeriesCursor(NamedTuple):
     """The last sample of a series that was counted."""
 
@@ -52,11 +59,20 @@ class SeriesCursor(NamedTuple):
 
 
 class TargetCursor(NamedTuple):
-    """When a target was first and last scraped, and how often it is; 0 while that is not known."""
+    """When a target was first and last scraped, and how often it is; 0 while that is not known.
+
+    missed_until: until when it is known to have been there, though its scrapes failed; 0 if it was never so.
+    """
 
     first: int
     last: int
     interval: int
+    missed_until: int = 0
+
+    @property
+    def expected_from(self) -> int:
+        """From when on its scrapes have not been accounted for."""
+        return max(self.last, self.missed_until)
 
 
 TargetCursors = Mapping[Target | SeriesKey, TargetCursor]
@@ -111,6 +127,7 @@ def targets_after(scrapes: Mapping[Target | SeriesKey, Times], targets: TargetCu
             known.first if known else int(times[0]),
             max(known.last, int(times[-1])) if known else int(times[-1]),
             scrape_interval(times) or (known.interval if known else 0),
+            known.missed_until if known else 0,
         )
     return after
 

@@ -63,6 +63,11 @@ class PrometheusReader:
             return _joined([*first, *self.read(selector, Interval(middle, interval.end))])
         return [_series(one, selector) for one in result]
 
+    def server_time_ms(self) -> int:
+        """As in the protocol."""
+        envelope = self._api.post("/api/v1/query", {"query": "time()"})
+        return round(float(envelope["data"]["result"][1]) * 1000)
+
     def read_minimum(self, selector: Selector, interval: Interval) -> list[tuple[Labels, float]]:
         """As in the protocol."""
         result = self._query(f"min_over_time({_range_text(selector, interval)})", interval.end, "vector")

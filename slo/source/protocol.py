@@ -55,6 +55,10 @@ class SampleReader(Protocol):
         """
         ...
 
+    def server_time_ms(self) -> int:
+        """The time by the clock that stamps the samples. Raises SourceError."""
+        ...
+
     def read_minimum(self, selector: Selector, interval: Interval) -> list[tuple[Labels, float]]:
         """The least value of every matching series in the interval; cheap where `read` brings a constant many times.
 

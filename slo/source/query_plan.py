@@ -61,6 +61,11 @@ def uses_of(objective: Objective) -> tuple[Use, ...]:
     return (Use(objective, Role.TOTAL, sli.total), numerator)
 
 
+def counts_good(objective: Objective) -> bool:
+    """Whether good events are counted and bad ones are the rest, instead of bad ones themselves."""
+    return any(use.role is Role.GOOD for use in uses_of(objective))
+
+
 def plan_queries(needs: Iterable[tuple[Objective, Interval]]) -> list[Query]:
     """Queries such that each use's series are among its query's, and no query's are all among another's."""
     intervals: dict[str, Interval] = {}

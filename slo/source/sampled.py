@@ -12,10 +12,11 @@ import numpy as np
 from slo.births import Births, Origins
 from slo.count import count_increases, count_observations
 from slo.errors import DataError, Problem, SourceError, SourceUnreachableError, SpecError
-from slo.objective import Comparison, LatencySLI, Objective, ProbeSLI
+from slo.objective import LatencySLI, Objective
 from slo.promql.match import matches
 from slo.samples import Cursors, SeriesSamples
 from slo.source.buckets import canonical_buckets
+from slo.source.probe import is_good
 from slo.source.protocol import Measured, Progress, SampleReader
 from slo.source.query_plan import Query, Role, Use, plan_queries
 from slo.source.tally import Tally
@@ -26,15 +27,6 @@ from slo.window import Interval
 REACH_MINUTES = 10
 """Read this much before and after: the sample before the window is what its first increase is measured from, the one
 after it completes its last. It is two scrapes at five minutes, the longest interval that Prometheus serves well."""
-
-_COMPARE = {
-    Comparison.EQUAL: np.equal,
-    Comparison.NOT_EQUAL: np.not_equal,
-    Comparison.LESS: np.less,
-    Comparison.LESS_OR_EQUAL: np.less_equal,
-    Comparison.GREATER: np.greater,
-    Comparison.GREATER_OR_EQUAL: np.greater_equal,
-}
 
 
 class SampledSource:
@@ -80,10 +72,10 @@ class SampledSource:
             cursors = self._count_stretch(query, stretch, samples, cursors, tallies)
             yield
         counted = [tallies[use.objective.id] for use in query.uses if use.role in (Role.TOTAL, Role.OBSERVATION)]
-        gone = {target for tally in counted for target in tally.silent_targets()}
+        gone = {target: last for tally in counted for target, last in tally.silent_targets().items()}
         lost = still_scraped(self._reader, gone, query.interval.end)
         for tally in counted:
-            tally.miss(lost)
+            tally.miss(lost.intersection(tally.silent_targets()))
 
     def _count_stretch(
         self,
@@ -100,7 +92,7 @@ class SampledSource:
                 tally = tallies[use.objective.id]
                 tally.cover(chosen)
                 tally.add(Role.TOTAL, chosen, observations.of(wanted))
-                tally.add(Role.BAD, chosen, observations.where(~_is_good(use.objective, values)).of(wanted))
+                tally.add(Role.BAD, chosen, observations.where(~is_good(use.objective, values)).of(wanted))
             return after
         unexplained = Births(samples, cursors, Origins()).unexplained()
         origins = read_origins(self._reader, query.selector, unexplained, stretch)
@@ -155,12 +147,6 @@ class SampledSource:
 def _of_use(use: Use, samples: Sequence[SeriesSamples]) -> tuple[np.ndarray, list[SeriesSamples]]:
     wanted = np.array([matches(use.selector, one.labels) for one in samples], np.bool_)
     return wanted, [one for one, is_wanted in zip(samples, wanted, strict=True) if is_wanted]
-
-
-def _is_good(objective: Objective, values: np.ndarray) -> np.ndarray:
-    assert isinstance(objective.sli, ProbeSLI)
-    is_good: np.ndarray = _COMPARE[objective.sli.comparison](values, objective.sli.value)
-    return is_good
 
 
 def _refuse_undefined(samples: Sequence[SeriesSamples]) -> None:

@@ -27,6 +27,13 @@ class SimulatedReader:
 
     def __init__(self, series: Mapping[str, Sequence[SeriesSamples]]) -> None:
         self._series = series
+        self.now_ms = max(
+            (int(one.times[-1]) for group in series.values() for one in group if one.times.size), default=0
+        )
+
+    def server_time_ms(self) -> int:
+        """`now_ms`, which is the last sample's time unless it is set."""
+        return self.now_ms
 
     def read(self, selector: Selector, interval: Interval) -> list[SeriesSamples]:
         """The samples of every matching series in the interval `(start, end]`."""

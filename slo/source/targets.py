@@ -49,12 +49,13 @@ def _created(
     return {creation_key(labels): round(seconds * 1000) for labels, seconds in found if _target(labels) in born}
 
 
-def still_scraped(reader: SampleReader, targets: Collection[Target], end: int) -> set[Target]:
-    """Those of the targets that Prometheus still tries to scrape in the last minutes, successfully or not."""
-    if not targets:
+def still_scraped(reader: SampleReader, silent: Mapping[Target, int], end: int) -> set[Target]:
+    """Those of the targets that Prometheus went on trying to scrape; silent: the last scrape of each that succeeded."""
+    if not silent:
         return set()
     recent = Interval(end - _LOOK_BACK_MINUTES, end)
-    return {_target(one.labels) for one in reader.read(_of_targets("up", targets), recent)} & set(targets)
+    tried = {_target(one.labels): int(one.times[-1]) for one in reader.read(_of_targets("up", silent), recent)}
+    return {target for target, last in silent.items() if tried.get(target, last) > last}
 
 
 def _of_targets(metric: str, targets: Collection[Target]) -> Selector:

@@ -1,0 +1,259 @@
+"""The collector: every minute read once as it comes and once more a quarter of an hour later, counted, and kept.
+
+`final` counts have been read twice and carry the checkpoint; `live` ones run ahead of them from one read and are
+replaced. Only final checkpoints are stored, so whatever ends the process, the next one counts on from the last of
+them, and no event is lost or counted twice.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from slo.errors import SourceError, SourceUnreachableError
+from slo.ledger.batches import batches
+from slo.ledger.checkpoint import Checkpoint
+from slo.ledger.counting import Late
+from slo.ledger.gaps import grown, has_hole, is_due
+from slo.ledger.pace import QUARTER, Lag, final_until, live_until
+from slo.ledger.reading import ReadingPlan
+from slo.ledger.stepping import Outcome, scrape_interval_ms, step
+from slo.ledger.store import Gap, Ledger, Write
+from slo.ledger.stretch import Provenance, joined
+from slo.ledger.tracked import Tracked
+from slo.source.protocol import SampleReader
+from slo.units import MINUTE_MS
+
+_LONGEST_STEP_MINUTES = 1440
+_READS_AT_ONCE = 4
+
+
+@dataclass(slots=True)
+class CycleResult:
+    """What one cycle did. failures: by objective, what could not be read; notes: what to know, one line each."""
+
+    now_ms: int = 0
+    steps: int = 0
+    failures: dict[str, SourceError] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class ServerCollector:
+    """Collects the objectives of one server into a ledger.
+
+    rereads: False for a source that has nothing late to tell and forgets: then each minute is final at once.
+    """
+
+    def __init__(
+        self, ledger: Ledger, tracked: Sequence[Tracked], reader: SampleReader, *, lag: Lag, rereads: bool = True
+    ) -> None:
+        self._ledger = ledger
+        self._tracked = {one.objective.id: one for one in tracked}
+        self._reader = reader
+        self._lag = lag
+        self._rereads = rereads
+        self._batches = batches([one.objective for one in tracked])
+        self._plans: dict[frozenset[str], ReadingPlan] = {}
+        self._gaps = [gap for gap in ledger.gaps() if gap.epoch_id in {one.epoch.id for one in tracked}]
+        for gap in self._gaps:
+            for one in tracked:
+                if one.epoch.id == gap.epoch_id and one.final.horizon == gap.end:
+                    one.gap = gap
+
+    def cycle(self, progress: Callable[[float], None]) -> CycleResult:
+        """Read and count everything that is due. Raises LedgerError; what was not written is done in the next cycle."""
+        result = CycleResult()
+        try:
+            result.now_ms = self._reader.server_time_ms()
+        except SourceError as error:
+            result.failures = dict.fromkeys(self._tracked, error)
+            return result
+        with ThreadPoolExecutor(_READS_AT_ONCE) as executor:
+            self._finish(result, executor, progress)
+            if self._rereads:
+                self._retry_gaps(result, executor)
+                self._run_ahead(result, executor)
+        return result
+
+    def _finish(self, result: CycleResult, executor: ThreadPoolExecutor, progress: Callable[[float], None]) -> None:
+        """Second readings, and whatever was missed while nobody collected, oldest first."""
+        due = {id_: self._due(id_, phase, result.now_ms) for phase, ids in enumerate(self._batches) for id_ in ids}
+        todo = sum(max(due[id_] - one.final.horizon, 0) for id_, one in self._tracked.items())
+        left = todo
+        while True:
+            waiting = [
+                one for id_, one in self._tracked.items() if one.final.horizon < due[id_] and id_ not in result.failures
+            ]
+            if not waiting or self._is_unreachable(result):
+                return
+            oldest = min(one.final.horizon for one in waiting)
+            for batch in self._batches:
+                together = [one for one in waiting if one.final.horizon == oldest and one.objective.id in batch]
+                if together:
+                    until = min(oldest + _LONGEST_STEP_MINUTES, *(due[one.objective.id] for one in together))
+                    self._finish_step(together, until, result, executor)
+                    left -= (until - oldest) * len(together)
+                    progress(1 - max(left, 0) / todo)
+
+    def _finish_step(
+        self, together: Sequence[Tracked], until: int, result: CycleResult, executor: ThreadPoolExecutor
+    ) -> None:
+        before = {one.objective.id: one.final for one in together}
+        ahead = all(one.live is not None and one.live.horizon >= until for one in together)
+        provenance = Provenance.REREAD if ahead else Provenance.BACKFILLED
+        outcomes = self._outcomes(before, until, provenance if self._rereads else Provenance.LIVE, result, executor)
+        writes, gaps = [], {}
+        for id_, outcome in outcomes.items():
+            one = self._tracked[id_]
+            if not self._rereads:
+                writes.append(_write(one, outcome))
+                continue
+            gap, goes_on = grown(one.gap, one.epoch, before[id_], outcome)
+            writes.append(_write(one, outcome, (gap,) if gap else ()))
+            gaps[id_] = (gap, goes_on)
+        self._ledger.write(writes)
+        for id_, outcome in outcomes.items():
+            self._tracked[id_].final = outcome.after
+            self._remember_gap(self._tracked[id_], *gaps.get(id_, (None, False)))
+
+    def _outcomes(
+        self,
+        before: Mapping[str, Checkpoint],
+        until: int,
+        provenance: Provenance,
+        result: CycleResult,
+        executor: ThreadPoolExecutor,
+    ) -> dict[str, Outcome]:
+        """One step, amending; where a replica saw less than another would have, that other's count."""
+        outcomes = self._step(before, until, provenance, result, executor, self._reader, Late.AMEND)
+        for reader in self._other_replicas():
+            holes = {id_: before[id_] for id_, one in outcomes.items() if has_hole(one)}
+            if holes:
+                ignored = CycleResult()
+                others = self._step(holes, until, provenance, ignored, executor, reader, Late.AMEND)
+                outcomes |= {id_: one for id_, one in others.items() if _covered(one) > _covered(outcomes[id_])}
+        return outcomes
+
+    def _run_ahead(self, result: CycleResult, executor: ThreadPoolExecutor) -> None:
+        """First readings, up to what has arrived."""
+        until = live_until(result.now_ms, self._lag)
+        for batch in self._batches:
+            starts: dict[int, dict[str, Checkpoint]] = defaultdict(dict)
+            for id_ in batch - result.failures.keys():
+                one = self._tracked[id_]
+                start = one.live if one.live and one.live.horizon >= one.final.horizon else one.final
+                if max(start.horizon, start.edge) < until:
+                    starts[start.horizon][id_] = start
+            for before in starts.values():
+                if not self._is_unreachable(result):
+                    self._live_step(before, until, result, executor)
+
+    def _live_step(
+        self, before: Mapping[str, Checkpoint], until: int, result: CycleResult, executor: ThreadPoolExecutor
+    ) -> None:
+        outcomes = self._step(before, until, Provenance.LIVE, result, executor, self._reader, Late.FOLD)
+        self._ledger.write([Write(self._tracked[id_].epoch, one.counted.complete) for id_, one in outcomes.items()])
+        for id_, one in outcomes.items():
+            self._tracked[id_].live = one.after
+        newest = max(outcomes.values(), key=lambda one: one.newest_ms, default=None)
+        if newest is not None and newest.newest_ms:
+            self._lag.observe(result.now_ms - newest.newest_ms, scrape_interval_ms(newest.after))
+
+    def _retry_gaps(self, result: CycleResult, executor: ThreadPoolExecutor) -> None:
+        for gap in [gap for gap in self._gaps if is_due(gap, result.now_ms // MINUTE_MS)]:
+            one = next((one for one in self._tracked.values() if one.epoch.id == gap.epoch_id), None)
+            if one is None or one.gap is gap or self._is_unreachable(result):
+                continue
+            tried = Gap(gap.epoch_id, gap.start, gap.end, gap.tries + 1, gap.checkpoint)
+            outcomes = self._step(
+                {one.objective.id: gap.checkpoint},
+                gap.end,
+                Provenance.REREAD,
+                result,
+                executor,
+                self._reader,
+                Late.DROP,
+            )
+            for outcome in outcomes.values():
+                better = _covered(outcome) > self._known_coverage(one, outcome)
+                kept = () if tried.tries >= 3 else (tried,)
+                self._ledger.write(
+                    [
+                        Write(
+                            one.epoch,
+                            outcome.counted.complete if better else {},
+                            gaps=() if better else kept,
+                            filled=(gap,),
+                        )
+                    ]
+                )
+                self._gaps.remove(gap)
+                self._gaps += [] if better else kept
+
+    def _known_coverage(self, one: Tracked, outcome: Outcome) -> int:
+        interval = outcome.counted.complete[()].interval
+        ids = self._ledger.series([one.epoch.id])[one.epoch.id]
+        blocks = [block for _, block in self._ledger.blocks([ids[()]] if () in ids else [], interval)]
+        return int(joined(blocks, interval).covered.sum())
+
+    def _step(
+        self,
+        before: Mapping[str, Checkpoint],
+        until: int,
+        provenance: Provenance,
+        result: CycleResult,
+        executor: ThreadPoolExecutor,
+        reader: SampleReader,
+        late: Late,
+    ) -> dict[str, Outcome]:
+        try:
+            outcomes = step(self._plan(before), before, until, provenance, reader=reader, executor=executor, late=late)
+        except SourceError as error:
+            result.failures |= dict.fromkeys(before, error)
+            return {}
+        result.steps += 1
+        for id_, one in outcomes.items():
+            if isinstance(one, SourceError):
+                result.failures[id_] = one
+            elif one.undefined:
+                result.notes.append(f"{id_}: {one.undefined} samples are NaN or infinite and count as missing")
+        return {id_: one for id_, one in outcomes.items() if isinstance(one, Outcome)}
+
+    def _plan(self, ids: Iterable[str]) -> ReadingPlan:
+        wanted = frozenset(ids)
+        plan = self._plans.get(wanted)
+        if plan is None:
+            if len(self._plans) > 2 * len(self._batches):
+                self._plans.clear()
+            plan = self._plans[wanted] = ReadingPlan([self._tracked[id_].objective for id_ in sorted(wanted)])
+        return plan
+
+    def _due(self, id_: str, phase: int, now_ms: int) -> int:
+        if self._rereads:
+            return final_until(now_ms, phase % QUARTER)
+        return live_until(now_ms, self._lag)
+
+    def _remember_gap(self, one: Tracked, gap: Gap | None, goes_on: bool) -> None:
+        if one.gap is not None and one.gap in self._gaps:
+            self._gaps.remove(one.gap)
+        if gap is not None:
+            self._gaps.append(gap)
+        one.gap = gap if goes_on else None
+
+    def _other_replicas(self) -> Iterator[SampleReader]:
+        others = getattr(self._reader, "others", None)
+        return iter(others()) if others else iter(())
+
+    @staticmethod
+    def _is_unreachable(result: CycleResult) -> bool:
+        return any(isinstance(error, SourceUnreachableError) for error in result.failures.values())
+
+
+def _write(one: Tracked, outcome: Outcome, gaps: tuple[Gap, ...] = ()) -> Write:
+    return Write(one.epoch, outcome.counted.complete, outcome.counted.amendments, outcome.after, gaps)
+
+
+def _covered(outcome: Outcome) -> int:
+    return int(outcome.counted.complete[()].covered.sum())

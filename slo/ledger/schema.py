@@ -1,0 +1,125 @@
+"""The ledger's tables, and how an older ledger becomes one of today."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    inspect,
+    text,
+)
+
+from slo.errors import LedgerError
+
+VERSION = 1
+
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {}
+"""From each older version to the one after it."""
+
+metadata = MetaData()
+
+META = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+EPOCH = Table(
+    "epoch",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("slo", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("since", Integer, nullable=False),
+    Column("indicator", Text, nullable=False),
+    UniqueConstraint("slo", "number"),
+)
+"""An indicator as it was from a minute on. A changed indicator begins another epoch."""
+
+PROMISE = Table(
+    "promise",
+    metadata,
+    Column("slo", Text, primary_key=True),
+    Column("since", Integer, primary_key=True, autoincrement=False),
+    Column("target", Text, nullable=False),
+    Column("period", Text, nullable=False),
+)
+"""A target and its window as they were from a minute on."""
+
+SERIES = Table(
+    "series",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("epoch_id", Integer, nullable=False),
+    Column("labels", Text, nullable=False),
+    UniqueConstraint("epoch_id", "labels"),
+)
+"""An epoch as a whole (no labels), and each of its groups."""
+
+BLOCK = Table(
+    "block",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("start", Integer, primary_key=True, autoincrement=False),
+    Column("minutes", SmallInteger, nullable=False),
+    Column("good", BigInteger, nullable=False),
+    Column("bad", BigInteger, nullable=False),
+    Column("covered", Integer, nullable=False),
+    Column("data", LargeBinary),
+    sqlite_with_rowid=False,
+)
+"""Counts of the minutes (start, start + minutes], covered in thousandths; data: each minute, NULL for a live one."""
+
+CHECKPOINT = Table(
+    "checkpoint",
+    metadata,
+    Column("epoch_id", Integer, primary_key=True, autoincrement=False),
+    Column("horizon", Integer, nullable=False),
+    Column("edge", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+GAP = Table(
+    "gap",
+    metadata,
+    Column("epoch_id", Integer, primary_key=True, autoincrement=False),
+    Column("start", Integer, primary_key=True, autoincrement=False),
+    Column("end", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("checkpoint", LargeBinary, nullable=False),
+)
+"""Minutes that nothing was seen of, to be read again: samples may still arrive. checkpoint: from where to count."""
+
+
+def prepare(engine: Engine, name: str) -> None:
+    """Create the tables of a new ledger, or bring those of an older one up to date. Raises LedgerError."""
+    with engine.execution_options(writes=True).begin() as connection:
+        tables = set(inspect(connection).get_table_names())
+        if "meta" not in tables:
+            if tables & set(metadata.tables):
+                raise LedgerError(f"{name} holds tables of something else; choose another place for the ledger")
+            metadata.create_all(connection)
+            connection.execute(META.insert().values(key="schema_version", value=str(VERSION)))
+            return
+        found = connection.execute(text("SELECT value FROM meta WHERE key = 'schema_version'")).scalar()
+        if found is None or not found.isdecimal():
+            raise LedgerError(f"{name} does not say which version it is; it is no ledger, or a damaged one")
+        _migrate(connection, int(found), name)
+
+
+def _migrate(connection: Connection, version: int, name: str) -> None:
+    if version > VERSION:
+        raise LedgerError(
+            f"{name} was written by a newer version of slo (schema {version}, this one knows {VERSION}); upgrade slo"
+        )
+    while version < VERSION:
+        MIGRATIONS[version](connection)
+        version += 1
+    connection.execute(META.update().where(META.c.key == "schema_version").values(value=str(VERSION)))

@@ -1,0 +1,87 @@
+"""The ledger as a source of events: what was counted, read through the same protocol as a Prometheus."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from slo.errors import SourceError
+from slo.events import EventSeries
+from slo.ledger.checkpoint import Checkpoint
+from slo.ledger.store import Epoch, Ledger
+from slo.ledger.stretch import FULL, Stretch, joined
+from slo.objective import Group, Objective
+from slo.report import Reason
+from slo.source.data_notes import data_notes
+from slo.source.protocol import Measured, Progress
+from slo.window import Interval, datetime_of
+
+
+class LedgerSource:
+    """Events that were counted before. Minutes before an indicator changed are those of the indicator of then."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def events(
+        self, objectives: Sequence[Objective], intervals: Sequence[Interval], progress: Progress
+    ) -> dict[str, Measured | SourceError]:
+        """As in the protocol."""
+        epochs: dict[str, list[Epoch]] = defaultdict(list)
+        for epoch in self._ledger.epochs():
+            epochs[epoch.slo].append(epoch)
+        found: dict[str, Measured | SourceError] = {}
+        for done, (objective, interval) in enumerate(zip(objectives, intervals, strict=True)):
+            progress(done / len(objectives))
+            found[objective.id] = self._measured(objective, interval, epochs.get(objective.id, []))
+        return found
+
+    def _measured(self, objective: Objective, interval: Interval, epochs: Sequence[Epoch]) -> Measured | SourceError:
+        if not epochs:
+            return SourceError(f"{self._ledger.name} has never counted {objective.id}; run `slo collect` with its file")
+        ends = [*(epoch.since for epoch in epochs[1:]), interval.end]
+        parts: dict[Group, list[Stretch]] = defaultdict(list)
+        for epoch, end in zip(epochs, ends, strict=True):
+            inside = Interval(max(interval.start, epoch.since), min(interval.end, end))
+            if inside.minutes > 0:
+                for group, stretch in self._stretches(epoch, inside).items():
+                    parts[group].append(stretch)
+        whole = joined(parts[()], interval)
+        groups = {group: _events(joined(stretches, interval), whole) for group, stretches in sorted(parts.items())}
+        checkpoint = self._ledger.checkpoints([epochs[-1].id]).get(epochs[-1].id)
+        return Measured(groups, (*_changed(epochs, interval), *_notes(objective, checkpoint, interval)))
+
+    def _stretches(self, epoch: Epoch, interval: Interval) -> dict[Group, Stretch]:
+        ids = self._ledger.series([epoch.id])[epoch.id]
+        blocks: Mapping[int, list[Stretch]] = defaultdict(list)
+        for series_id, block in self._ledger.blocks(ids.values(), interval):
+            blocks[series_id].append(block)
+        return {group: joined(blocks[series_id], interval) for group, series_id in ids.items()}
+
+
+def _events(stretch: Stretch, whole: Stretch) -> EventSeries:
+    """A group is covered when its objective is."""
+    zero = np.zeros(1, np.int64)
+    covered = np.concatenate([zero, np.cumsum(whole.covered, dtype=np.int64)]) / FULL
+    good, bad = (np.concatenate([zero, np.cumsum(counts)]) for counts in (stretch.good, stretch.bad))
+    return EventSeries(stretch.start, good, bad, covered)
+
+
+def _changed(epochs: Sequence[Epoch], interval: Interval) -> tuple[Reason, ...]:
+    """Whether a part of the window was counted by another indicator than today's."""
+    current = epochs[-1]
+    if len(epochs) == 1 or current.since <= interval.start:
+        return ()
+    since = f"{datetime_of(current.since):%Y-%m-%d %H:%M} UTC"
+    message = f"until {since} events were counted by another indicator; `slo ledger recount` counts them by today's"
+    return (Reason(code="indicator_changed", message=message),)
+
+
+def _notes(objective: Objective, checkpoint: Checkpoint | None, interval: Interval) -> tuple[Reason, ...]:
+    if checkpoint is None:
+        return ()
+    uncertain = sum(count for day, count in checkpoint.uncertain.items() if day >= interval.start // 1440)
+    groups = len(checkpoint.totals) - 1
+    return data_notes(objective, checkpoint.roles_found, groups, checkpoint.groups_left_out, uncertain)

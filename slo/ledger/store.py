@@ -1,0 +1,248 @@
+"""The store: whole events of every minute, and how far each objective is counted. One writer, any number of readers.
+
+What belongs together is written in one transaction: counts with the checkpoint that they were counted up to, so that
+whatever ends a process, the next one goes on without losing or repeating an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Row, func, select
+
+from slo.ledger.blocks import BlockWriter, read_block
+from slo.ledger.checkpoint import Checkpoint
+from slo.ledger.engine import connect, failures_of
+from slo.ledger.schema import BLOCK, CHECKPOINT, EPOCH, GAP, PROMISE, SERIES, prepare
+from slo.ledger.stretch import Stretch
+from slo.ledger.text import group_of, labels_of
+from slo.objective import Group
+from slo.window import Interval
+
+_IN_ONE_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The counts of one objective by one indicator, from a minute on."""
+
+    id: int
+    slo: str
+    number: int
+    since: int
+    indicator: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gap:
+    """Minutes of which nothing was seen, to be read again from the checkpoint before them. tries: how often it was."""
+
+    epoch_id: int
+    start: int
+    end: int
+    tries: int
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Write:
+    """What one step of one objective leaves behind, all or nothing.
+
+    stretches: take the place of what was there, live minutes beyond their end excepted; amendments: are added.
+    """
+
+    epoch: Epoch
+    stretches: Mapping[Group, Stretch]
+    amendments: Mapping[Group, Stretch] = field(default_factory=lambda: MappingProxyType({}))
+    checkpoint: Checkpoint | None = None
+    gaps: tuple[Gap, ...] = ()
+    filled: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A target and its window, as text, from a minute on."""
+
+    slo: str
+    since: int
+    target: str
+    period: str
+
+
+class Ledger:
+    """An open ledger. Not to be shared between threads. Every method raises LedgerError where the database fails."""
+
+    def __init__(self, dsn: str, *, create: bool = False) -> None:
+        self._engine, self.name, self.file = connect(dsn, create=create)
+        with failures_of(self.name):
+            prepare(self._engine, self.name)
+            self._reading = self._engine.connect()
+            self._writing = self._engine.connect().execution_options(writes=True)
+        self._series: dict[int, dict[Group, int]] = {}
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back; what was being written and not committed is undone."""
+        for connection in (self._reading, self._writing):
+            connection.close()
+        self._engine.dispose()
+
+    @property
+    def writer(self) -> Connection:
+        """The connection that writes; a lease held on it ends with it."""
+        return self._writing
+
+    def epochs(self) -> list[Epoch]:
+        """Every epoch, in the order of objectives and numbers."""
+        rows = self._rows(select(EPOCH).order_by(EPOCH.c.slo, EPOCH.c.number))
+        return [Epoch(row.id, row.slo, row.number, row.since, row.indicator) for row in rows]
+
+    def begin_epoch(self, slo: str, since: int, indicator: str) -> Epoch:
+        """Count an objective by this indicator from a minute on."""
+        with failures_of(self.name), self._writing.begin():
+            last = self._writing.execute(select(func.max(EPOCH.c.number)).where(EPOCH.c.slo == slo)).scalar() or 0
+            values = {"slo": slo, "number": last + 1, "since": since, "indicator": indicator}
+            key = self._writing.execute(EPOCH.insert().values(**values)).inserted_primary_key
+        assert key is not None
+        return Epoch(key[0], slo, last + 1, since, indicator)
+
+    def promises(self) -> list[Promise]:
+        """Every target that was ever in force, in the order of objectives and time."""
+        rows = self._rows(select(PROMISE).order_by(PROMISE.c.slo, PROMISE.c.since))
+        return [Promise(row.slo, row.since, row.target, row.period) for row in rows]
+
+    def record_promises(self, promises: Sequence[Promise]) -> None:
+        """Note from when on targets hold."""
+        rows = [{"slo": p.slo, "since": p.since, "target": p.target, "period": p.period} for p in promises]
+        with failures_of(self.name), self._writing.begin():
+            for row in rows:
+                where = (PROMISE.c.slo == row["slo"]) & (PROMISE.c.since == row["since"])
+                self._writing.execute(PROMISE.delete().where(where))
+                self._writing.execute(PROMISE.insert().values(**row))
+
+    def series(self, epoch_ids: Collection[int]) -> dict[int, dict[Group, int]]:
+        """The ids of the series of each epoch, by group; `()` is the whole."""
+        found: dict[int, dict[Group, int]] = {epoch_id: {} for epoch_id in epoch_ids}
+        for part in _parts(epoch_ids):
+            for row in self._rows(select(SERIES).where(SERIES.c.epoch_id.in_(part))):
+                found[row.epoch_id][group_of(row.labels)] = row.id
+        return found
+
+    def checkpoints(self, epoch_ids: Collection[int]) -> dict[int, Checkpoint]:
+        """How far each epoch is counted; those not begun are left out."""
+        found = {}
+        for part in _parts(epoch_ids):
+            for row in self._rows(select(CHECKPOINT).where(CHECKPOINT.c.epoch_id.in_(part))):
+                found[row.epoch_id] = Checkpoint.from_bytes(row.data)
+        return found
+
+    def edges(self) -> dict[int, tuple[int, int]]:
+        """Horizon and edge of each epoch's checkpoint."""
+        rows = self._rows(select(CHECKPOINT.c.epoch_id, CHECKPOINT.c.horizon, CHECKPOINT.c.edge))
+        return {row.epoch_id: (row.horizon, row.edge) for row in rows}
+
+    def gaps(self) -> list[Gap]:
+        """What is to be read again, oldest first."""
+        rows = self._rows(select(GAP).order_by(GAP.c.start))
+        return [Gap(row.epoch_id, row.start, row.end, row.tries, Checkpoint.from_bytes(row.checkpoint)) for row in rows]
+
+    def blocks(self, series_ids: Collection[int], interval: Interval) -> Iterator[tuple[int, Stretch]]:
+        """Series id and minutes of every block that overlaps the interval, in the order of time for each series."""
+        for part in _parts(series_ids):
+            query = select(BLOCK).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
+            for row in self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)):
+                yield row.series_id, read_block(row)
+
+    def sums(self, series_ids: Collection[int], interval: Interval) -> Iterator[tuple[int, int, int, int, int, int]]:
+        """Series id, start, minutes, good, bad and thousandths covered of every block that overlaps, undecoded."""
+        columns = (BLOCK.c.series_id, BLOCK.c.start, BLOCK.c.minutes, BLOCK.c.good, BLOCK.c.bad, BLOCK.c.covered)
+        for part in _parts(series_ids):
+            query = select(*columns).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
+            yield from (tuple(row) for row in self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)))
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """All of the writes in one transaction, or none of them."""
+        with failures_of(self.name), self._writing.begin():
+            ids = self._series_for(writes)
+            blocks = BlockWriter(self._writing)
+            for one in writes:
+                for group, stretch in one.stretches.items():
+                    blocks.replace(ids[one.epoch.id][group], stretch)
+            blocks.flush()
+            for one in writes:
+                for group, stretch in one.amendments.items():
+                    blocks.amend(ids[one.epoch.id][group], stretch)
+            self._write_checkpoints(writes)
+            self._write_gaps(writes)
+        for epoch_id, groups in ids.items():
+            self._series.setdefault(epoch_id, {}).update(groups)
+
+    def _series_for(self, writes: Sequence[Write]) -> dict[int, dict[Group, int]]:
+        """The ids of all series that are written to; new ones are made. Kept only once they are committed."""
+        unknown = {one.epoch.id for one in writes if one.epoch.id not in self._series}
+        ids = {one.epoch.id: dict(self._series.get(one.epoch.id, {})) for one in writes}
+        for part in _parts(unknown):
+            for row in self._writing.execute(select(SERIES).where(SERIES.c.epoch_id.in_(part))):
+                ids[row.epoch_id][group_of(row.labels)] = row.id
+        wanted = {(one.epoch.id, group) for one in writes for group in (*one.stretches, *one.amendments)}
+        for epoch_id, group in sorted(wanted - {(id_, group) for id_, groups in ids.items() for group in groups}):
+            inserted = self._writing.execute(SERIES.insert().values(epoch_id=epoch_id, labels=labels_of(group)))
+            assert inserted.inserted_primary_key is not None
+            ids[epoch_id][group] = inserted.inserted_primary_key[0]
+        return ids
+
+    def _write_checkpoints(self, writes: Sequence[Write]) -> None:
+        rows = [
+            {"epoch_id": one.epoch.id, "horizon": at.horizon, "edge": at.edge, "data": at.to_bytes()}
+            for one in writes
+            if (at := one.checkpoint) is not None
+        ]
+        for part in _parts([one.epoch.id for one in writes if one.checkpoint is not None]):
+            self._writing.execute(CHECKPOINT.delete().where(CHECKPOINT.c.epoch_id.in_(part)))
+        if rows:
+            self._writing.execute(CHECKPOINT.insert(), rows)
+
+    def _write_gaps(self, writes: Sequence[Write]) -> None:
+        for gap in (gap for one in writes for gap in (*one.gaps, *one.filled)):
+            self._writing.execute(GAP.delete().where(GAP.c.epoch_id == gap.epoch_id, GAP.c.start == gap.start))
+        rows = [
+            {
+                "epoch_id": gap.epoch_id,
+                "start": gap.start,
+                "end": gap.end,
+                "tries": gap.tries,
+                "checkpoint": gap.checkpoint.to_bytes(),
+            }
+            for one in writes
+            for gap in one.gaps
+        ]
+        if rows:
+            self._writing.execute(GAP.insert(), rows)
+
+    def _rows(self, query: Executable) -> Iterator[Row[Any]]:
+        """Rows of a transaction of its own, so that no snapshot outlives the question."""
+        with failures_of(self.name), self._reading.begin():
+            yield from self._reading.execute(query)
+
+
+def _overlapping(interval: Interval) -> tuple[Any, ...]:
+    """A block is at most a day long, so that the search by start can begin a day before."""
+    return (
+        BLOCK.c.start > interval.start - 1440,
+        BLOCK.c.start < interval.end,
+        BLOCK.c.start + BLOCK.c.minutes > interval.start,
+    )
+
+
+def _parts(ids: Collection[int]) -> Iterator[list[int]]:
+    every = sorted(ids)
+    for low in range(0, len(every), _IN_ONE_QUERY):
+        yield every[low : low + _IN_ONE_QUERY]
