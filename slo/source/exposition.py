@@ -50,10 +50,7 @@ def parse_exposition(body: bytes, content_type: str, limits: Limits | None = Non
     )
     try:
         return [
-            _exposed(sample, unit_ms=1000)
-            for family in parse(lines)
-            for sample in family.samples
-            if sample.native_histogram is None
+            _exposed(sample) for family in parse(lines) for sample in family.samples if sample.native_histogram is None
         ]
     except DataError:
         raise
@@ -107,6 +104,6 @@ class _Lines:
             raise DataError(f"parsing took longer than {self._limits.parse_seconds:g} s")
 
 
-def _exposed(sample: Sample, *, unit_ms: int) -> ExposedSample:
-    own = None if sample.timestamp is None else round(float(sample.timestamp) * unit_ms)
+def _exposed(sample: Sample) -> ExposedSample:
+    own = None if sample.timestamp is None else round(float(sample.timestamp) * 1000)
     return ExposedSample(sample.name, sample.labels, float(sample.value), own)

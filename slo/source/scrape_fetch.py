@@ -15,13 +15,10 @@ from slo.source.scrape_target import ScrapeTarget
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# What Prometheus 3 sends by default.
+# What Prometheus 2.42 sends.
 ACCEPT = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
-    "application/openmetrics-text;version=0.0.1;q=0.5,"
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
-    "text/plain;version=0.0.4;q=0.3,"
-    "*/*;q=0.2"
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
 _CHUNK = 64 * 1024
 
