@@ -208,7 +208,7 @@ def _stamped(exposed: Sequence[ExposedSample], target: ScrapeTarget, at: int) ->
     for one in exposed:
         time = at if one.time is None else one.time
         if 0 < time <= at + MAX_AHEAD_MS:
-            yield Scraped({METRIC_LABEL: one.name, **_labels(one.labels, target)}, time, one.value)
+            yield Scraped(_labels(one.labels, target) | {METRIC_LABEL: one.name}, time, one.value)
 
 
 def _labels(exposed: Mapping[str, str], target: ScrapeTarget) -> dict[str, str]:
