@@ -35,6 +35,10 @@ class Traffic:
     burst_seconds: float = 10.0
     burst_error_ratio: float = 0.1
 
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError("a seed is 0 or more")
+
     def requests(self, tick: int) -> Iterator[Request]:
         """The requests of one tick after the start, Poisson."""
         rng = np.random.default_rng((self.seed, 1, tick))
