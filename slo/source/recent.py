@@ -41,17 +41,18 @@ class RecentSamples:
         """Take in one scrape, which began `at`, as a whole; how many samples were left out.
 
         As in Prometheus, a sample is left out that is not newer than the last of its series: of a series that
-        comes twice in a scrape, the first counts. Raises DataError, and takes nothing, where there are too many series;
-        a single sample, such as the `up` of a failed scrape, always fits.
+        comes twice in a scrape, the first counts. So is one too old to be kept. Raises DataError, and takes nothing,
+        where there are too many series; a single sample, such as the `up` of a failed scrape, always fits.
         """
-        keyed = [(tuple(sorted(one.labels.items())), one) for one in scrape]
+        oldest = at - self._keep_ms
+        keyed = [(tuple(sorted(one.labels.items())), one) for one in scrape if one.time >= oldest]
         with self._lock:
             tracks = self._targets.setdefault(target, {})
-            _forget(tracks, at - self._keep_ms)
+            _forget(tracks, oldest)
             if len(keyed) > 1 and len(tracks.keys() | {key for key, _ in keyed}) > self._max_series:
                 raise DataError(f"more than {self._max_series} series within {self._keep_ms // MINUTE_MS} minutes")
             taken = sum(tracks.setdefault(key, _Track(one.labels)).append(one.time, one.value) for key, one in keyed)
-        return len(keyed) - taken
+        return len(scrape) - taken
 
     def read(self, selector: Selector, interval: Interval) -> list[SeriesSamples]:
         """The samples of every matching series in the interval `(start, end]`, of whole scrapes only."""

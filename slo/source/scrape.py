@@ -76,7 +76,11 @@ class Scraper:
 
     def snapshot(self) -> SimulatedReader:
         """A reader of what is known at this instant, for several reads that must agree with each other."""
-        return SimulatedReader(self._recent.snapshot())
+        return SimulatedReader(self.snapshot_series())
+
+    def snapshot_series(self) -> dict[str, tuple[SeriesSamples, ...]]:
+        """Everything that is known at this instant, by metric."""
+        return self._recent.snapshot()
 
     def server_time_ms(self) -> int:
         """The time that samples are stamped with; it never goes back."""

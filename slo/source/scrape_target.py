@@ -14,7 +14,7 @@ DEFAULT_JOB = "shop"
 DEFAULT_PATH = "/metrics"
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_WITH_JOB = re.compile(r"([^=:/?#]*)=(.*)", re.DOTALL)
+_WITH_JOB = re.compile(r"([^=:?#]*)=(.*)", re.DOTALL)
 _JOB = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}", re.ASCII)
 _URL = re.compile(r"[!-~]{1,2000}", re.ASCII)
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.openmetrics.exposition import generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from slo.errors import DataError
 from slo.source.exposition import ExposedSample, Limits, parse_exposition
@@ -34,7 +34,8 @@ def test_openmetrics_samples_keep_their_names_and_creation_times() -> None:
     registry = CollectorRegistry()
     Counter("http_requests_total", "Requests.", registry=registry).inc(3)
     Histogram("http_request_duration_seconds", "Time.", registry=registry).observe(0.2)
-    assert names(generate_latest(registry).decode(), OPENMETRICS) == {
+    encode, content_type = choose_encoder(OPENMETRICS)
+    assert names(encode(registry).decode(), content_type) == {
         "http_requests_total",
         "http_requests_created",
         *(f"http_request_duration_seconds_{part}" for part in ("bucket", "count", "sum", "created")),

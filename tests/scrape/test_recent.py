@@ -15,7 +15,7 @@ from slo.source.recent import RecentSamples, Scraped
 from slo.window import Interval
 
 POD = Target("shop", "a:80")
-EVER = Interval(0, 10_000)
+EVER = Interval(-1, 10_000)
 MINUTE = 60_000
 
 
