@@ -12,22 +12,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slo.clock import parse_time, utc_now
+from slo.clock import parse_time
 from slo.errors import SpecError, UsageError
+from slo.opening import choose_data, opened, timeout_of
 from slo.render.text import printable
-from slo.settings import Settings, check_output, check_prometheus_url, check_timeout, load_settings
+from slo.settings import Settings, check_output, check_prometheus_url, load_settings
 
 if TYPE_CHECKING:
     from slo.objective import Objective
     from slo.report import Report
-    from slo.source.protocol import Progress, Source
+    from slo.source.protocol import Progress
 
 DONE, USAGE, SOURCE_FAILED = 0, 2, 3
 
-_DEMO_AT = "2026-11-01T00:00:00Z"
 _MAX_IDS_LISTED = 20
 _WIDTH_WITHOUT_TERMINAL = 120
-_THREE_WAYS = "no data to report on: give --prometheus URL (or SLO_PROMETHEUS_URL), --data FILE or --demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def validate(arguments: Namespace) -> Result:
     from slo.spec import load_files
 
     try:
-        spec = load_files(_files(arguments.files, load_settings(os.environ, arguments.settings)))
+        spec = load_files(chosen_files(arguments.files, load_settings(os.environ, arguments.settings)))
     except SpecError as error:
         return Result("".join(f"{printable(str(problem))}\n" for problem in error.problems), USAGE)
     return Result(f"{_count(spec.objectives, 'objective')}, {_count(spec.gates, 'gate')}: all valid\n")
@@ -54,14 +53,12 @@ def report(arguments: Namespace) -> Result:
     """The report in the chosen form; objectives whose data could not be had are in it, and make the exit code 3."""
     settings = load_settings(os.environ, arguments.settings)
     output = check_output(arguments.output, "--output") if arguments.output else settings.output
-    url = _prometheus_url(arguments, settings)
-    at = _time(arguments.at)
-    timeout_seconds = _timeout(arguments.timeout, settings)
-    objectives = _objectives(_files(arguments.files, settings), arguments.globs)
+    choice = choose_data(arguments, settings)
+    asked_at = _time(arguments.at)
+    objectives = chosen_objectives(chosen_files(arguments.files, settings), arguments.globs)
     from slo.reporting import failures, make_report
 
-    source, at = _open(url, arguments.data, timeout_seconds, at)
-    with _progress() as progress:
+    with opened(choice, asked_at) as (source, at), progress_bar() as progress:
         made = make_report(objectives, source, at=at, progress=progress, simulated=arguments.demo)
     failed = tuple(f"{slo}: {message}" for slo, message in failures(made))
     return Result(_render(made, output), SOURCE_FAILED if failed else DONE, failed)
@@ -74,7 +71,7 @@ def init(arguments: Namespace) -> Result:
     url = settings.prometheus_url if flag is None else check_prometheus_url(flag, "--prometheus")
     if url is None:
         raise UsageError("init looks at a Prometheus: give --prometheus URL (or SLO_PROMETHEUS_URL)")
-    timeout_seconds = _timeout(arguments.timeout, settings)
+    timeout_seconds = timeout_of(arguments, settings)
     from slo.source.discovery import propose_objectives
 
     return Result(propose_objectives(url, timeout_seconds=timeout_seconds))
@@ -83,14 +80,14 @@ def init(arguments: Namespace) -> Result:
 COMMANDS: dict[str, Callable[[Namespace], Result]] = {"validate": validate, "report": report, "init": init}
 
 
-def _files(files: Sequence[Path], settings: Settings) -> tuple[Path, ...]:
+def chosen_files(files: Sequence[Path], settings: Settings) -> tuple[Path, ...]:
     chosen = tuple(files) or settings.objectives
     if not chosen:
         raise UsageError("no objective file: name one (examples/cloudshop.yaml is an example), or set SLO_OBJECTIVES")
     return chosen
 
 
-def _objectives(files: tuple[Path, ...], globs: Sequence[str]) -> tuple[Objective, ...]:
+def chosen_objectives(files: tuple[Path, ...], globs: Sequence[str]) -> tuple[Objective, ...]:
     from fnmatch import fnmatchcase
 
     from slo.spec import load_files
@@ -106,23 +103,6 @@ def _objectives(files: tuple[Path, ...], globs: Sequence[str]) -> tuple[Objectiv
     return chosen
 
 
-def _prometheus_url(arguments: Namespace, settings: Settings) -> str | None:
-    """The Prometheus to ask, None where --data or --demo is chosen."""
-    given = (
-        ("--prometheus", arguments.prometheus is not None),
-        ("--data", arguments.data is not None),
-        ("--demo", arguments.demo),
-    )
-    flags = [name for name, is_given in given if is_given]
-    if len(flags) > 1:
-        raise UsageError(f"{' and '.join(flags)} exclude each other: choose one")
-    if arguments.prometheus is not None:
-        return check_prometheus_url(arguments.prometheus, "--prometheus")
-    if not flags and settings.prometheus_url is None:
-        raise UsageError(_THREE_WAYS)
-    return None if flags else settings.prometheus_url
-
-
 def _time(text: str | None) -> datetime | None:
     try:
         return None if text is None else parse_time(text)
@@ -130,29 +110,8 @@ def _time(text: str | None) -> datetime | None:
         raise UsageError(f"--at: {error}") from None
 
 
-def _timeout(flag: str | None, settings: Settings) -> float:
-    return settings.timeout_seconds if flag is None else check_timeout(flag, "--timeout")
-
-
-def _open(url: str | None, data: Path | None, timeout_seconds: float, at: datetime | None) -> tuple[Source, datetime]:
-    """The chosen source, and the time of evaluation that goes with it unless one is given."""
-    if url is not None:
-        from slo.source.prometheus import PrometheusSource
-
-        return PrometheusSource(url, timeout_seconds=timeout_seconds), at or utc_now()
-    if data is not None:
-        from slo.source.frame import FrameSource
-
-        table = FrameSource.from_file(data)
-        return table, at or table.end
-    from slo.source.simulated import simulated_cloudshop
-
-    at = at or parse_time(_DEMO_AT)
-    return simulated_cloudshop(at=at), at
-
-
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def progress_bar() -> Iterator[Progress]:
     """A bar on standard error where that is a terminal, otherwise nothing."""
     if not sys.stderr.isatty():
         yield lambda share: None

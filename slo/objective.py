@@ -93,6 +93,8 @@ class Objective:
     group_by: tuple[str, ...] = ()
     max_groups: int = 200
     time_slices: TimeSlices | None = None
+    prometheus: str = ""
+    """The name of the server that it is read from; empty for the one without a name."""
     budget_ratio: Fraction = field(init=False, compare=False)
     """The share of events that may be bad, exactly: 1 - target."""
 

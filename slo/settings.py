@@ -16,10 +16,11 @@ from pathlib import Path
 
 from slo.errors import UsageError
 from slo.redaction import without_password
+from slo.units import parse_duration
 
 DEFAULT_FILE = Path("slo.toml")
 OUTPUTS = ("table", "json", "csv", "markdown")
-_KEYS = ("objectives", "prometheus_url", "timeout_seconds", "output")
+_KEYS = ("objectives", "prometheus_url", "timeout_seconds", "output", "ledger", "retention", "cycle")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,9 @@ class Settings:
     prometheus_url: str | None = None
     timeout_seconds: float = 60.0
     output: str = "table"
+    ledger: str | None = None
+    retention_minutes: int = 396 * 1440
+    cycle_seconds: float = 60.0
 
 
 def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -71,6 +75,14 @@ def check_timeout(value: object, place: str) -> float:
     return seconds
 
 
+def check_duration(value: object, place: str) -> float:
+    """Seconds of a duration such as 30d."""
+    try:
+        return float(parse_duration(str(value)))
+    except ValueError as error:
+        raise UsageError(f"{place}: {error}") from None
+
+
 def _from_file(file: Path) -> dict[str, tuple[object, str]]:
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -106,6 +118,9 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
     url, url_place = values.get("prometheus_url", (None, ""))
     timeout, timeout_place = values.get("timeout_seconds", (defaults.timeout_seconds, ""))
     output, output_place = values.get("output", (defaults.output, ""))
+    ledger, _ = values.get("ledger", (None, ""))
+    retention, retention_place = values.get("retention", ("396d", ""))
+    cycle, cycle_place = values.get("cycle", ("1m", ""))
     if url is not None and not isinstance(url, str):
         raise UsageError(f'{url_place}: write an address as text, such as "http://prometheus:9090"')
     return Settings(
@@ -113,4 +128,7 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
         prometheus_url=check_prometheus_url(url, url_place) if url else None,
         timeout_seconds=check_timeout(timeout, timeout_place),
         output=check_output(output, output_place),
+        ledger=str(ledger) if ledger else None,
+        retention_minutes=round(check_duration(retention, retention_place) / 60),
+        cycle_seconds=check_duration(cycle, cycle_place),
     )

@@ -149,6 +149,18 @@ class Ledger:
         rows = self._rows(select(CHECKPOINT.c.epoch_id, CHECKPOINT.c.horizon, CHECKPOINT.c.edge))
         return {row.epoch_id: (row.horizon, row.edge) for row in rows}
 
+    def newest_minute(self) -> int | None:
+        """The last minute that was counted for any objective."""
+        with failures_of(self.name), self._reading.begin():
+            edge = self._reading.execute(select(func.max(CHECKPOINT.c.edge))).scalar()
+            if edge is None:
+                return None
+            ids = select(SERIES.c.id).where(SERIES.c.labels == "")
+            live = select(func.max(BLOCK.c.start + BLOCK.c.minutes)).where(
+                BLOCK.c.series_id.in_(ids), BLOCK.c.start >= edge
+            )
+            return max(int(edge), self._reading.execute(live).scalar() or 0)
+
     def gaps(self) -> list[Gap]:
         """What is to be read again, oldest first."""
         rows = self._rows(select(GAP).order_by(GAP.c.start))

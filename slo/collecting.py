@@ -1,0 +1,159 @@
+"""Collecting, cycle after cycle: who may write, when the next cycle is, and what is told of failures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from slo.errors import LedgerError
+from slo.ledger.collector import CycleResult, ServerCollector
+from slo.ledger.lease import Lease
+from slo.ledger.pace import Lag
+from slo.ledger.registry import track
+from slo.ledger.store import Ledger
+from slo.objective import Objective
+from slo.source.protocol import Progress, SampleReader
+from slo.window import minute_of
+
+_AFTER_THE_MINUTE_SECONDS = 2.0
+_STANDBY_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectedSource:
+    """One server (or set of scraped targets) and how to read it. lag_seconds: None to learn it."""
+
+    reader: SampleReader
+    lag_seconds: float | None = None
+    rereads: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """cycle_seconds: from one cycle to the next; backfill_minutes: how far back a new objective is counted."""
+
+    cycle_seconds: float = 60.0
+    backfill_minutes: int = 396 * 1440
+
+
+class Collecting:
+    """Collects objectives from their sources into the ledger of a DSN until stopped.
+
+    say: is told what an operator should know, once when it changes. Raises LedgerError where the ledger cannot be
+    opened at the start; later failures are told and tried again, as nothing of what was counted is lost by waiting.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        objectives: Sequence[Objective],
+        sources: Mapping[str, CollectedSource],
+        pace: Pace,
+        *,
+        say: Callable[[str], None],
+        progress: Progress,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._dsn = dsn
+        self._objectives = objectives
+        self._sources = sources
+        self._pace = pace
+        self._tell = _Changes(say)
+        self._progress = progress
+        self._now = now
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End after the cycle that is under way. May be called from a signal handler."""
+        self._stopping.set()
+
+    def run(self, cycles: int | None = None) -> bool:
+        """Collect for so many cycles, or until stopped; whether the last one read everything."""
+        Ledger(self._dsn, create=True).close()
+        done, complete = 0, True
+        while not self._stopping.is_set() and (cycles is None or done < cycles):
+            try:
+                with Ledger(self._dsn) as ledger, Lease(ledger) as lease:
+                    while not self._stopping.is_set() and not lease.acquire():
+                        self._tell.standby(f"another collector writes {ledger.name}; standing by")
+                        self._stopping.wait(min(_STANDBY_SECONDS, self._pace.cycle_seconds / 2))
+                    if self._stopping.is_set():
+                        break
+                    for complete in self._cycles(ledger):
+                        done += 1
+                        if done == cycles:
+                            return complete
+            except LedgerError as error:
+                complete = False
+                self._tell.ledger(str(error))
+                done += 1
+                self._wait()
+        return complete
+
+    def _cycles(self, ledger: Ledger) -> Iterator[bool]:
+        """Cycles while the lease holds; each tells whether it read everything."""
+        collectors = self._collectors(ledger)
+        while not self._stopping.is_set():
+            results = [collector.cycle(self._progress) for collector in collectors]
+            self._tell.results(results)
+            yield not any(result.failures for result in results)
+            self._wait()
+
+    def _collectors(self, ledger: Ledger) -> list[ServerCollector]:
+        at = minute_of(self._now())
+        tracked = track(ledger, self._objectives, first_minute=at - self._pace.backfill_minutes, at_minute=at)
+        return [
+            ServerCollector(
+                ledger,
+                [one for one in tracked if one.objective.prometheus == name],
+                source.reader,
+                lag=Lag(source.lag_seconds),
+                rereads=source.rereads,
+            )
+            for name, source in self._sources.items()
+        ]
+
+    def _wait(self) -> None:
+        """Until shortly after the next multiple of the cycle's length: samples of the last minute are then there."""
+        cycle = self._pace.cycle_seconds
+        self._stopping.wait(cycle - (time.time() - _AFTER_THE_MINUTE_SECONDS) % cycle)
+
+
+class _Changes:
+    """Tells failures when they begin and when they end, not in every cycle."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._failures: dict[str, str] = {}
+        self._last: str | None = None
+
+    def standby(self, message: str) -> None:
+        self._once(message)
+
+    def ledger(self, message: str) -> None:
+        self._once(f"{message}; trying again")
+
+    def results(self, results: Sequence[CycleResult]) -> None:
+        self._last = None
+        failures = {id_: str(error) for result in results for id_, error in result.failures.items()}
+        for message in sorted(set(failures.values()) - set(self._failures.values())):
+            ids = [id_ for id_, failure in failures.items() if failure == message]
+            self._say(f"{message} ({_some(ids)})")
+        recovered = sorted(self._failures.keys() - failures.keys())
+        if recovered:
+            self._say(f"collecting again: {_some(recovered)}")
+        self._failures = failures
+        for note in [note for result in results for note in result.notes]:
+            self._say(note)
+
+    def _once(self, message: str) -> None:
+        if message != self._last:
+            self._say(message)
+            self._last = message
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")

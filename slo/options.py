@@ -1,0 +1,177 @@
+"""What may be written on the command line. Imports nothing that is slow."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from slo.errors import UsageError
+
+
+class _Parser(ArgumentParser):
+    """A parser whose errors are UsageErrors like any other, one line each."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def parse(arguments: Sequence[str]) -> Namespace:
+    """The arguments; files may stand before, between and after the options."""
+    parsed, rest = parser().parse_known_args(list(arguments))
+    if any(word.startswith("-") for word in rest) or (rest and not hasattr(parsed, "files")):
+        prog = f"slo {parsed.command}" if parsed.command else "slo"
+        raise UsageError(f"unrecognized arguments: {' '.join(rest)}; see {prog} --help")
+    if rest:
+        parsed.files += [Path(word) for word in rest]
+    return parsed
+
+
+def parser() -> ArgumentParser:
+    root = _Parser(
+        prog="slo",
+        description="Service level objectives and error budgets from counted events.",
+        epilog="FILE is an objective file (YAML) or a folder of them; without one, SLO_OBJECTIVES lists them.",
+        allow_abbrev=False,
+    )
+    root.add_argument("--version", action="store_true", help="print the version")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for name, help_text, add_options in (
+        (
+            "validate",
+            "check objective files; print every problem with its place",
+            _add_files,
+        ),
+        (
+            "report",
+            "report on the error budget of every objective",
+            _add_report_options,
+        ),
+        (
+            "init",
+            "propose objectives for what a Prometheus measures",
+            _add_prometheus_options,
+        ),
+        (
+            "collect",
+            "count every event once and keep the counts in a ledger, until stopped",
+            _add_collect_options,
+        ),
+        (
+            "ledger",
+            "look into a ledger and look after it",
+            _add_ledger_verbs,
+        ),
+    ):
+        command = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+        add_options(command)
+        command.add_argument(
+            "--settings",
+            type=Path,
+            metavar="FILE",
+            help="TOML file of settings (./slo.toml); SLO_SETTINGS",
+        )
+    return root
+
+
+def _add_files(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="objective file or folder; SLO_OBJECTIVES",
+    )
+
+
+def _add_prometheus_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--prometheus", metavar="URL", help="read from a Prometheus; SLO_PROMETHEUS_URL")
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        help="of each question to it (60); SLO_TIMEOUT_SECONDS",
+    )
+
+
+def _add_report_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FORM",
+        help="table, json, csv or markdown (table); SLO_OUTPUT",
+    )
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        help="RFC 3339 with a zone (now; with --data the end of the file)",
+    )
+    parser.add_argument(
+        "--slo",
+        dest="globs",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only ids that match, such as 'shop/*'",
+    )
+    _add_prometheus_options(parser)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="read counted events from Parquet or CSV",
+    )
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="read from a simulated shop, the same at every run",
+    )
+    _add_ledger_option(parser)
+
+
+def _add_ledger_option(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--ledger",
+        metavar="DSN",
+        help="the ledger: an SQLite file or postgresql://...; SLO_LEDGER",
+    )
+
+
+def _add_collect_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    _add_prometheus_options(parser)
+    _add_ledger_option(parser)
+    parser.add_argument(
+        "--scrape",
+        action="append",
+        default=[],
+        metavar="[JOB=]URL",
+        help="read a target's /metrics directly, without a Prometheus; repeatable",
+    )
+    parser.add_argument(
+        "--scrape-interval",
+        metavar="DURATION",
+        default="15s",
+        help="how often (15s)",
+    )
+    parser.add_argument(
+        "--cycles",
+        type=int,
+        metavar="N",
+        help="stop after so many cycles; 1 catches up and ends",
+    )
+
+
+def _add_ledger_verbs(parser: ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser, required=True)
+    for name, help_text, add_options in (
+        ("status", "what is counted, until when, and what is missing", _add_status_options),
+    ):
+        verb = verbs.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+        add_options(verb)
+
+
+def _add_status_options(parser: ArgumentParser) -> None:
+    _add_ledger_option(parser)
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="table or json (table)")
