@@ -23,6 +23,7 @@ from slo.objective import Group
 from slo.window import Interval
 
 _IN_ONE_QUERY = 500
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class Promise:
     period: str
 
 
-BlockRow = tuple[int, int, int, int, int, int, bytes | None]
+BlockRow = Sequence[Any]
+"""Series id, start, minutes, good, bad, thousandths covered, data."""
 
 
 class Ledger:
@@ -189,14 +191,14 @@ class Ledger:
         """As blocks, but undecoded: series id, start, minutes, good, bad, thousandths covered, data."""
         for part in _parts(series_ids):
             query = select(BLOCK).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
-            yield from (tuple(row) for row in self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)))
+            yield from self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start))
 
     def sums(self, series_ids: Collection[int], interval: Interval) -> Iterator[BlockRow]:
         """As rows, without the data."""
         columns = (*(column for column in BLOCK.c if column is not BLOCK.c.data), null())
         for part in _parts(series_ids):
             query = select(*columns).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
-            yield from (tuple(row) for row in self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)))
+            yield from self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start))
 
     def write(self, writes: Sequence[Write]) -> None:
         """All of the writes in one transaction, or none of them."""
@@ -266,7 +268,8 @@ class Ledger:
     def _rows(self, query: Executable) -> Iterator[Row[Any]]:
         """Rows of a transaction of its own, so that no snapshot outlives the question."""
         with failures_of(self.name), self._reading.begin():
-            yield from self._reading.execute(query)
+            for part in self._reading.execute(query).partitions(_ROWS_AT_ONCE):
+                yield from part
 
 
 def _overlapping(interval: Interval) -> tuple[Any, ...]:
