@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 from slo.clock import parse_time, utc_now
 from slo.errors import SpecError, UsageError
 from slo.render.text import printable
-from slo.settings import Settings, check_output, check_prometheus_url, check_timeout, load_settings
+from slo.server_settings import UNNAMED, check_prometheus_url
+from slo.settings import Settings, check_output, check_timeout, load_settings
+from slo.source.server import Server
 
 if TYPE_CHECKING:
     from slo.objective import Objective
     from slo.report import Report
+    from slo.source.many import ManySources
     from slo.source.protocol import Progress, Source
 
 DONE, USAGE, SOURCE_FAILED = 0, 2, 3
@@ -54,13 +57,17 @@ def report(arguments: Namespace) -> Result:
     """The report in the chosen form; objectives whose data could not be had are in it, and make the exit code 3."""
     settings = load_settings(os.environ, arguments.settings)
     output = check_output(arguments.output, "--output") if arguments.output else settings.output
-    url = _prometheus_url(arguments, settings)
+    servers = _servers(arguments, settings)
     at = _time(arguments.at)
     timeout_seconds = _timeout(arguments.timeout, settings)
     objectives = _objectives(_files(arguments.files, settings), arguments.globs)
     from slo.reporting import failures, make_report
 
-    source, at = _open(url, arguments.data, timeout_seconds, at)
+    source, at = (
+        _open_without_server(arguments.data, at)
+        if servers is None
+        else (_open_servers(servers, objectives, timeout_seconds), at or utc_now())
+    )
     with _progress() as progress:
         made = make_report(objectives, source, at=at, progress=progress, simulated=arguments.demo)
     failed = tuple(f"{slo}: {message}" for slo, message in failures(made))
@@ -70,14 +77,14 @@ def report(arguments: Namespace) -> Result:
 def init(arguments: Namespace) -> Result:
     """A proposed objective file for what a Prometheus measures."""
     settings = load_settings(os.environ, arguments.settings)
-    flag = arguments.prometheus
-    url = settings.prometheus_url if flag is None else check_prometheus_url(flag, "--prometheus")
-    if url is None:
+    server = _with_flag(arguments.prometheus, settings).get("")
+    if server is None:
         raise UsageError("init looks at a Prometheus: give --prometheus URL (or SLO_PROMETHEUS_URL)")
     timeout_seconds = _timeout(arguments.timeout, settings)
+    server.check_files()
     from slo.source.discovery import propose_objectives
 
-    return Result(propose_objectives(url, timeout_seconds=timeout_seconds))
+    return Result(propose_objectives(server, timeout_seconds=timeout_seconds))
 
 
 COMMANDS: dict[str, Callable[[Namespace], Result]] = {"validate": validate, "report": report, "init": init}
@@ -106,8 +113,8 @@ def _objectives(files: tuple[Path, ...], globs: Sequence[str]) -> tuple[Objectiv
     return chosen
 
 
-def _prometheus_url(arguments: Namespace, settings: Settings) -> str | None:
-    """The Prometheus to ask, None where --data or --demo is chosen."""
+def _servers(arguments: Namespace, settings: Settings) -> Mapping[str, Server] | None:
+    """The servers to ask, by name; None where --data or --demo is chosen."""
     given = (
         ("--prometheus", arguments.prometheus is not None),
         ("--data", arguments.data is not None),
@@ -116,11 +123,19 @@ def _prometheus_url(arguments: Namespace, settings: Settings) -> str | None:
     flags = [name for name, is_given in given if is_given]
     if len(flags) > 1:
         raise UsageError(f"{' and '.join(flags)} exclude each other: choose one")
-    if arguments.prometheus is not None:
-        return check_prometheus_url(arguments.prometheus, "--prometheus")
-    if not flags and settings.prometheus_url is None:
+    if flags and arguments.prometheus is None:
+        return None
+    servers = _with_flag(arguments.prometheus, settings)
+    if not servers:
         raise UsageError(_THREE_WAYS)
-    return None if flags else settings.prometheus_url
+    return servers
+
+
+def _with_flag(url: str | None, settings: Settings) -> Mapping[str, Server]:
+    """The servers of the settings; an address from the command line stands for the whole unnamed one."""
+    if url is None:
+        return settings.servers
+    return {**settings.servers, "": Server(urls=(check_prometheus_url(url, "--prometheus"),))}
 
 
 def _time(text: str | None) -> datetime | None:
@@ -134,12 +149,24 @@ def _timeout(flag: str | None, settings: Settings) -> float:
     return settings.timeout_seconds if flag is None else check_timeout(flag, "--timeout")
 
 
-def _open(url: str | None, data: Path | None, timeout_seconds: float, at: datetime | None) -> tuple[Source, datetime]:
-    """The chosen source, and the time of evaluation that goes with it unless one is given."""
-    if url is not None:
-        from slo.source.prometheus import PrometheusSource
+def _open_servers(
+    servers: Mapping[str, Server], objectives: Sequence[Objective], timeout_seconds: float
+) -> ManySources:
+    """The servers that the objectives name, each objective read from its own."""
+    from slo.source.many import ManySources
+    from slo.source.prometheus import PrometheusSource
 
-        return PrometheusSource(url, timeout_seconds=timeout_seconds), at or utc_now()
+    wanted = {one.prometheus: one.id for one in reversed(objectives)}
+    for name, id_ in wanted.items():
+        if name not in servers:
+            known = ", ".join(sorted(one or UNNAMED for one in servers))
+            raise UsageError(f"{id_}: there is no server {name or UNNAMED!r} in the settings; there are: {known}")
+        servers[name].check_files()
+    return ManySources({name: PrometheusSource(servers[name], timeout_seconds=timeout_seconds) for name in wanted})
+
+
+def _open_without_server(data: Path | None, at: datetime | None) -> tuple[Source, datetime]:
+    """The file or the simulated shop, and the time of evaluation that goes with it unless one is given."""
     if data is not None:
         from slo.source.frame import FrameSource
 

@@ -98,8 +98,8 @@ def _urls(table: Mapping[str, Any], place: str) -> tuple[str, ...]:
     key = "url" if "url" in table else "urls"
     found = [table["url"]] if key == "url" else table["urls"]
     if not isinstance(found, list) or not found or not all(isinstance(url, str) for url in found):
-        example = '"http://prometheus:9090"'
-        raise UsageError(f"{place}.{key}: write {f'an address as text, such as {example}' if key == 'url' else f'a list of addresses, such as [{example}]'}")
+        form = 'an address as text, such as "http://a:9090"' if key == "url" else 'a list such as ["http://a:9090"]'
+        raise UsageError(f"{place}.{key}: write {form}")
     urls = tuple(check_prometheus_url(url, f"{place}.{key}").rstrip("/") for url in found)
     if len(set(urls)) < len(urls):
         raise UsageError(f"{place}.{key}: an address stands here twice")
