@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # scripts/unpack.sh PACKAGE PROGRAM...: makes sure that the programs can be run, for the tests. Where they are missing,
-# Debian's package is unpacked into .tools: these need no library that a bare system lacks, and unlike an installed package
-# start no daemon.
+# Debian's package is unpacked into .tools: these need no library that a bare system lacks, and unlike an installed
+# package start no daemon.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -243,6 +243,8 @@ def _why(error: Exception) -> str:
         "invalid path": "a file of its tls settings is not there",
         "RemoteDisconnected": "it closed the connection without an answer",
         "Connection reset": "it closed the connection",
+        "Broken pipe": "it closed the connection",
+        "EOF occurred": "it closed the connection",
     }.items():
         if sign in text:
             return meaning
