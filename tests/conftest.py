@@ -20,7 +20,7 @@ FLEET_START = 29_800_800
 LoadPrometheus = Callable[[Iterable[SeriesSamples]], str]
 LoadServer = Callable[[str, Iterable[SeriesSamples]], str]
 
-STARTERS: dict[str, Callable[[Iterable[SeriesSamples], Path], AbstractContextManager[str]]] = {
+STARTERS: dict[str, Callable[..., AbstractContextManager[str]]] = {
     "prometheus": prometheus_with,
     "prometheus-3": partial(prometheus_with, program=str(TOOLS / "prometheus3" / "prometheus")),
     "victoria-metrics": victoria_metrics_with,
