@@ -118,7 +118,7 @@ def scraped(phase: int, days: int) -> list[SeriesSamples]:
                 "status": status,
             },
             FLEET_START * 60_000 + seconds * 1000,
-            (seconds + 3600.0) * per_second,
+            ((seconds + 3600) * per_second).astype(np.float64),
         )
         for status, per_second in (("200", 9), ("500", 1))
     ]
