@@ -121,6 +121,11 @@ def _rows(series_id: int, stretch: Stretch) -> Iterator[dict[str, Any]]:
         for start, (good, bad, covered) in enumerate(counts, stretch.start):
             yield _row(series_id, start, 1, good, bad, covered, None)
         return
+    yield from day_rows(series_id, stretch)
+
+
+def day_rows(series_id: int, stretch: Stretch) -> Iterator[dict[str, Any]]:
+    """One row for each UTC day of the stretch."""
     for day in range(stretch.start // DAY, -(-stretch.end // DAY)):
         part = stretch.part(Interval(day * DAY, (day + 1) * DAY))
         good, bad, covered = (int(values.sum()) for values in (part.good, part.bad, part.covered))

@@ -41,13 +41,10 @@ class LedgerSource:
     def _measured(self, objective: Objective, interval: Interval, epochs: Sequence[Epoch]) -> Measured | SourceError:
         if not epochs:
             return SourceError(f"{self._ledger.name} has never counted {objective.id}; run `slo collect` with its file")
-        ends = [*(epoch.since for epoch in epochs[1:]), interval.end]
         parts: dict[Group, list[Stretch]] = defaultdict(list)
-        for epoch, end in zip(epochs, ends, strict=True):
-            inside = Interval(max(interval.start, epoch.since), min(interval.end, end))
-            if inside.minutes > 0:
-                for group, stretch in self._stretches(epoch, inside).items():
-                    parts[group].append(stretch)
+        for epoch, inside in in_force(epochs, interval):
+            for group, stretch in self._stretches(epoch, inside).items():
+                parts[group].append(stretch)
         whole = joined(parts[()], interval)
         groups = {group: _events(joined(stretches, interval), whole) for group, stretches in sorted(parts.items())}
         checkpoint = self._ledger.checkpoints([epochs[-1].id]).get(epochs[-1].id)
@@ -59,6 +56,17 @@ class LedgerSource:
         for series_id, block in self._ledger.blocks(ids.values(), interval):
             blocks[series_id].append(block)
         return {group: joined(blocks[series_id], interval) for group, series_id in ids.items()}
+
+
+def in_force(epochs: Sequence[Epoch], interval: Interval) -> list[tuple[Epoch, Interval]]:
+    """The epochs of one objective, each with the part of the interval that it answers for: the newest for all since."""
+    end, found = interval.end, []
+    for epoch in reversed(epochs):
+        inside = Interval(max(interval.start, epoch.since), end)
+        if inside.minutes > 0:
+            found.append((epoch, inside))
+            end = inside.start
+    return found[::-1]
 
 
 def _events(stretch: Stretch, whole: Stretch) -> EventSeries:
