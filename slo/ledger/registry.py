@@ -44,7 +44,7 @@ def kept_until(ledger: Ledger, epoch_ids: Collection[int]) -> dict[int, int]:
 
     Live minutes do not count: they are not final, and are read again.
     """
-    found = {}
+    found: dict[int, int] = {}
     for part in parts_of(epoch_ids):
         query = (
             select(SERIES.c.epoch_id, func.max(BLOCK.c.start + BLOCK.c.minutes).label("end"))
