@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from slo.errors import UsageError
 from slo.ledger.checkpoint import Checkpoint
-from slo.ledger.exchange import EVER, exported
+from slo.ledger.exchange import EVER, SeriesRows, exported
 from slo.ledger.exchange_read import read_rows
 from slo.ledger.exchange_write import write_rows
 from slo.ledger.importing import Imported, take_in
@@ -135,7 +135,7 @@ def test_a_failed_export_leaves_the_file_that_was_there(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("precious")
 
-    def broken():  # type: ignore[no-untyped-def]
+    def broken() -> Iterator[SeriesRows]:
         yield from ()
         raise OSError(28, "No space left on device")
 

@@ -1,0 +1,159 @@
+"""Minutes that were counted by an old indicator counted again by today's, as far back as the source reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slo.errors import SourceError
+from slo.events import EventSeries
+from slo.ledger.registry import kept_until
+from slo.ledger.store import Epoch, Ledger, Write
+from slo.ledger.stretch import FULL, Provenance, Stretch, joined
+from slo.ledger.text import indicator_text
+from slo.objective import Group, Objective
+from slo.source.protocol import Measured, Progress, Source
+from slo.window import Interval
+
+_MINUTES_AT_ONCE = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """What became of one objective. interval: what was counted anew; None: nothing, for this reason."""
+
+    slo: str
+    interval: Interval | None
+    reason: str = ""
+    failure: SourceError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The minutes to recount of one objective. own_from: from where on today's indicator has counted already."""
+
+    objective: Objective
+    epoch: Epoch | None
+    interval: Interval
+    own_from: int
+
+
+def recount(
+    ledger: Ledger,
+    source: Source,
+    objectives: Sequence[Objective],
+    *,
+    earliest: int,
+    since: int | None,
+    progress: Progress,
+) -> Iterator[Recounted]:
+    """Recount one objective after another, each as a whole or not at all. The caller holds the lease.
+
+    earliest: no history is asked for before it. since: recount everything from this minute on, also what today's
+    indicator has counted; minutes that the source no longer covers as well as they were stay as they are.
+    """
+    works = []
+    for objective, epochs in _known(ledger, objectives):
+        work = _work(ledger, objective, epochs, earliest, since)
+        if work is None:
+            reason = "was never counted" if not epochs else "has been counted by today's indicator all along"
+            yield Recounted(objective.id, None, reason)
+        else:
+            works.append(work)
+    done = 0
+    for together in _batches(works):
+        asked = [one.objective for one in together], [one.interval for one in together]
+        before, share = done, len(together) / len(works)
+        found = source.events(*asked, lambda part, low=before, of=share: progress(low / len(works) + part * of))
+        for work in together:
+            yield _replaced(ledger, work, found[work.objective.id])
+        done += len(together)
+
+
+def _known(ledger: Ledger, objectives: Sequence[Objective]) -> Iterator[tuple[Objective, list[Epoch]]]:
+    every = ledger.epochs()
+    for objective in objectives:
+        yield objective, [epoch for epoch in every if epoch.slo == objective.id]
+
+
+def _work(
+    ledger: Ledger, objective: Objective, epochs: Sequence[Epoch], earliest: int, since: int | None
+) -> _Work | None:
+    """What there is to do: up to where the newest epoch is final, if it counts by today's indicator."""
+    if not epochs:
+        return None
+    newest = epochs[-1]
+    counts_today = newest.indicator == indicator_text(objective)
+    final = {epoch_id: edge for epoch_id, (_, edge) in ledger.edges().items()}.get(newest.id)
+    edge = final if final is not None else kept_until(ledger, [newest.id]).get(newest.id, newest.since)
+    own_from = newest.since if counts_today else edge
+    end = edge if since is not None else own_from
+    begin = since if since is not None else max(earliest, min(epoch.since for epoch in epochs))
+    if end <= begin:
+        return None
+    return _Work(objective, newest if counts_today else None, Interval(begin, end), own_from)
+
+
+def _batches(works: Sequence[_Work]) -> Iterator[list[_Work]]:
+    """As many at a time as fit into memory."""
+    together: list[_Work] = []
+    for work in works:
+        if together and sum(one.interval.minutes for one in together) + work.interval.minutes > _MINUTES_AT_ONCE:
+            yield together
+            together = []
+        together.append(work)
+    if together:
+        yield together
+
+
+def _replaced(ledger: Ledger, work: _Work, found: Measured | SourceError) -> Recounted:
+    if isinstance(found, SourceError):
+        return Recounted(work.objective.id, None, failure=found)
+    seen = found.groups[()].observed
+    begin = max(seen.start, work.interval.start) if seen else work.interval.end
+    if begin >= work.interval.end:
+        return Recounted(work.objective.id, None, "the source has nothing of that time")
+    interval = Interval(begin, work.interval.end)
+    with ledger.transaction():
+        epoch = work.epoch or ledger.begin_epoch(work.objective.id, begin, indicator_text(work.objective))
+        if begin < epoch.since:
+            epoch = ledger.move_epoch(epoch, begin)
+        ledger.write([Write(epoch, _merged(ledger, work, epoch, found, interval))])
+    return Recounted(work.objective.id, interval)
+
+
+def _merged(ledger: Ledger, work: _Work, epoch: Epoch, found: Measured, interval: Interval) -> dict[Group, Stretch]:
+    """The recount, but where today's indicator has seen more of a minute, that."""
+    fresh = {group: _stretch(events, interval, is_whole=not group) for group, events in found.groups.items()}
+    own = Interval(max(work.own_from, interval.start), interval.end)
+    if work.epoch is None or own.minutes <= 0:
+        return fresh
+    ids = ledger.series([epoch.id])[epoch.id]
+    known = {
+        group: joined([block for _, block in ledger.blocks([series_id], own)], interval)
+        for group, series_id in ids.items()
+    }
+    kept = known[()].covered > fresh[()].covered if () in known else np.zeros(interval.minutes, np.bool_)
+    nothing = Stretch.empty(interval)
+    return {group: _chosen(kept, known.get(group, nothing), fresh.get(group, nothing)) for group in {**fresh, **known}}
+
+
+def _chosen(first: np.ndarray, one: Stretch, other: Stretch) -> Stretch:
+    return Stretch(
+        one.start,
+        np.where(first, one.good, other.good),
+        np.where(first, one.bad, other.bad),
+        np.where(first, one.covered, other.covered),
+        np.where(first, one.provenance, other.provenance),
+    )
+
+
+def _stretch(events: EventSeries, interval: Interval, *, is_whole: bool) -> Stretch:
+    places = np.clip(np.arange(interval.start, interval.end + 1) - events.start, 0, events.good.size - 1)
+    good, bad = np.diff(events.good[places]), np.diff(events.bad[places])
+    covered = (
+        np.rint(np.diff(events.covered[places]) * FULL).astype(np.int16) if is_whole else np.zeros(good.size, np.int16)
+    )
+    return Stretch.of(interval.start, good, bad, covered, Provenance.BACKFILLED)
