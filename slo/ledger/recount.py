@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ from slo.source.protocol import Measured, Progress, Source
 from slo.window import Interval
 
 _MINUTES_AT_ONCE = 5_000_000
+_SAME = "has been counted by today's indicator all along"
+_NOT_FINAL = "has no final counts after that time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,45 +58,57 @@ def recount(
     indicator has counted; minutes that the source no longer covers as well as they were stay as they are.
     """
     works = []
-    for objective, epochs in _known(ledger, objectives):
-        work = _work(ledger, objective, epochs, earliest, since)
-        if work is None:
-            reason = "was never counted" if not epochs else "has been counted by today's indicator all along"
-            yield Recounted(objective.id, None, reason)
+    epochs = _epochs_of(ledger)
+    edges = _edges(ledger, [of_one[-1] for of_one in epochs.values()])
+    for objective in objectives:
+        work = _work(objective, epochs.get(objective.id, []), edges, earliest, since)
+        if isinstance(work, str):
+            yield Recounted(objective.id, None, work)
         else:
             works.append(work)
-    done = 0
+    done = 0.0
     for together in _batches(works):
+        share = len(together) / len(works)
         asked = [one.objective for one in together], [one.interval for one in together]
-        before, share = done, len(together) / len(works)
-        found = source.events(*asked, lambda part, low=before, of=share: progress(low / len(works) + part * of))
+        found = source.events(*asked, _within(progress, done, share))
         for work in together:
             yield _replaced(ledger, work, found[work.objective.id])
-        done += len(together)
+        done += share
 
 
-def _known(ledger: Ledger, objectives: Sequence[Objective]) -> Iterator[tuple[Objective, list[Epoch]]]:
-    every = ledger.epochs()
-    for objective in objectives:
-        yield objective, [epoch for epoch in every if epoch.slo == objective.id]
+def _within(progress: Progress, low: float, share: float) -> Progress:
+    return lambda part: progress(low + part * share)
+
+
+def _epochs_of(ledger: Ledger) -> dict[str, list[Epoch]]:
+    found: dict[str, list[Epoch]] = defaultdict(list)
+    for epoch in ledger.epochs():
+        found[epoch.slo].append(epoch)
+    return found
+
+
+def _edges(ledger: Ledger, epochs: Sequence[Epoch]) -> dict[int, int]:
+    """Up to where each epoch is final."""
+    known = {epoch_id: edge for epoch_id, (_, edge) in ledger.edges().items()}
+    others = kept_until(ledger, {epoch.id for epoch in epochs} - known.keys())
+    return {epoch.id: epoch.since for epoch in epochs} | others | known
 
 
 def _work(
-    ledger: Ledger, objective: Objective, epochs: Sequence[Epoch], earliest: int, since: int | None
-) -> _Work | None:
-    """What there is to do: up to where the newest epoch is final, if it counts by today's indicator."""
+    objective: Objective, epochs: Sequence[Epoch], edges: Mapping[int, int], earliest: int, since: int | None
+) -> _Work | str:
+    """What there is to do, or why there is nothing."""
     if not epochs:
-        return None
+        return "was never counted"
     newest = epochs[-1]
+    edge = edges[newest.id]
     counts_today = newest.indicator == indicator_text(objective)
-    final = {epoch_id: edge for epoch_id, (_, edge) in ledger.edges().items()}.get(newest.id)
-    edge = final if final is not None else kept_until(ledger, [newest.id]).get(newest.id, newest.since)
     own_from = newest.since if counts_today else edge
-    end = edge if since is not None else own_from
-    begin = since if since is not None else max(earliest, min(epoch.since for epoch in epochs))
-    if end <= begin:
-        return None
-    return _Work(objective, newest if counts_today else None, Interval(begin, end), own_from)
+    if since is not None:
+        work = Interval(since, edge)
+        return _Work(objective, newest if counts_today else None, work, own_from) if work.minutes > 0 else _NOT_FINAL
+    work = Interval(max(earliest, min(epoch.since for epoch in epochs)), own_from)
+    return _Work(objective, newest if counts_today else None, work, own_from) if work.minutes > 0 else _SAME
 
 
 def _batches(works: Sequence[_Work]) -> Iterator[list[_Work]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slo.errors import SourceError
+from slo.errors import SourceError, UsageError
 from slo.events import Counts, EventSeries, WindowCounts
 from slo.ledger.source import LedgerSource
 from slo.ledger.store import Ledger
@@ -19,6 +19,7 @@ TOLERATED_EVENTS = 1
 """Both are rounded from fractions at their own edges."""
 
 _WORST = 5
+_DAY = 1440
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,21 @@ class Verified:
     @property
     def differs(self) -> bool:
         return max(abs(self.good), abs(self.bad)) > TOLERATED_EVENTS
+
+
+def final_interval(ledger: Ledger, objectives: Sequence[Objective], begin: int | None, end: int | None) -> Interval:
+    """What to compare where that is not said: the last day that is final for all. Raises UsageError."""
+    if end is None:
+        newest = {epoch.slo: epoch.id for epoch in ledger.epochs()}
+        edges = ledger.edges()
+        final = [edges[newest[one.id]][1] for one in objectives if newest.get(one.id) in edges]
+        if not final:
+            raise UsageError(f"{ledger.name} has no final counts of these objectives; say --from and --to")
+        end = min(final)
+    begin = end - _DAY if begin is None else begin
+    if begin >= end:
+        raise UsageError("--from is not before --to, nor before the end of what is final")
+    return Interval(begin, end)
 
 
 def verify(
