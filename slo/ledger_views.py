@@ -25,7 +25,7 @@ def status_json(status: LedgerStatus) -> str:
     """Undefined values are null; `minutes` is there only for chosen objectives."""
     document = {
         "schema": STATUS_SCHEMA,
-        "ledger": status.name,
+        "ledger": status.name.removeprefix("the ledger ").removeprefix("at "),
         "size_bytes": status.size_bytes,
         "blocks": status.blocks,
         "schema_version": status.schema_version,

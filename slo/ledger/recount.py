@@ -126,8 +126,8 @@ def _batches(works: Sequence[_Work]) -> Iterator[list[_Work]]:
 def _replaced(ledger: Ledger, work: _Work, found: Measured | SourceError) -> Recounted:
     if isinstance(found, SourceError):
         return Recounted(work.objective.id, None, failure=found)
-    seen = found.groups[()].observed
-    begin = max(seen.start, work.interval.start) if seen else work.interval.end
+    reach = _reach(found.groups[()])
+    begin = work.interval.end if reach is None else max(reach, work.interval.start)
     if begin >= work.interval.end:
         return Recounted(work.objective.id, None, "the source has nothing of that time")
     interval = Interval(begin, work.interval.end)
@@ -137,6 +137,14 @@ def _replaced(ledger: Ledger, work: _Work, found: Measured | SourceError) -> Rec
             epoch = ledger.move_epoch(epoch, begin)
         ledger.write([Write(epoch, _merged(ledger, work, epoch, found, interval))])
     return Recounted(work.objective.id, interval)
+
+
+def _reach(events: EventSeries) -> int | None:
+    """The first minute that was seen whole, as of the one before it the former count knows more."""
+    if events.observed is None:
+        return None
+    whole = np.flatnonzero(np.diff(events.covered) > 1 - 1 / FULL)
+    return events.start + int(whole[0]) if whole.size else events.observed.start
 
 
 def _merged(ledger: Ledger, work: _Work, epoch: Epoch, found: Measured, interval: Interval) -> dict[Group, Stretch]:
