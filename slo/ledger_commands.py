@@ -1,4 +1,4 @@
-"""The commands around the ledger: collect, and the verbs of `slo ledger`."""
+"""The command that fills the ledger: collect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ def collect(arguments: Namespace) -> Result:
     objectives = chosen_objectives(chosen_files(arguments.files, settings), ())
     if arguments.cycles is not None and arguments.cycles < 1:
         raise UsageError(f"--cycles: {arguments.cycles} is not a number of cycles, such as 1")
-    pace = Pace(cycle_seconds=settings.cycle_seconds, backfill_minutes=settings.retention_minutes)
+    pace = Pace(
+        cycle_seconds=settings.cycle_seconds,
+        backfill_minutes=settings.retention_minutes,
+        retention_minutes=settings.retention_minutes,
+    )
     with ExitStack() as stack:
         sources = _sources(arguments, settings, objectives, stack)
         progress = stack.enter_context(progress_bar())
@@ -84,11 +88,4 @@ def _say(message: str) -> None:
     print(f"slo: {printable(without_password(message))}", file=sys.stderr, flush=True)
 
 
-_VERBS: dict[str, Callable[[Namespace], Result]] = {}
-
-
-def _verb(arguments: Namespace) -> Result:
-    return _VERBS[arguments.verb](arguments)
-
-
-COMMANDS: dict[str, Callable[[Namespace], Result]] = {"collect": collect, "ledger": _verb}
+COMMANDS: dict[str, Callable[[Namespace], Result]] = {"collect": collect}

@@ -101,7 +101,7 @@ class LedgerMemory:
                         wanted[hour][held.ids[group]] = series
         for hour, series_of in wanted.items():
             interval = Interval(hour * HOUR // DAY * DAY, (hour + 1) * HOUR)
-            for series_id, blocks in _by_series(self._ledger.rows(list(series_of), interval)):
+            for series_id, blocks in _by_series(self._ledger.block_rows(list(series_of), interval)):
                 series_of.pop(series_id).add_hour(hour, joined(list(map(_decoded, blocks)), interval))
             for series in series_of.values():
                 series.add_hour(hour, Stretch.empty(interval))
@@ -155,7 +155,7 @@ class LedgerMemory:
         sums = dict(_by_series(self._ledger.sums(first_days, everything)))
         starts = {id_: _recent_start(sums.get(id_, []), recent_start) for id_ in first_days}
         minutes = Interval(min(starts.values()), everything.end)
-        recent = dict(_by_series(self._ledger.rows(first_days, minutes)))
+        recent = dict(_by_series(self._ledger.block_rows(first_days, minutes)))
         for id_, first_day in first_days.items():
             start = max(starts[id_], first_day * DAY)
             rows = [row for row in recent.get(id_, []) if row[1] >= start]
