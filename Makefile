@@ -5,7 +5,7 @@ SOURCE := $(if $(SLO_PROMETHEUS_URL),,--demo)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
 
-.PHONY: help run test setup lint check-tools bench mutants lock clean
+.PHONY: help run test test-platform setup lint check-tools bench mutants lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -19,6 +19,9 @@ test: setup check-tools lint ## everything: set-up, lint, types, import directio
 setup: ## the locked packages in .venv
 	@scripts/setup.sh
 
+test-platform: setup check-tools ## the tests that take minutes or need more than Python
+	SLO_KILLS=200 $(BIN)/pytest -m platform $(PYTEST_ARGS)
+
 lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -27,6 +30,7 @@ lint: setup
 
 check-tools:
 	@scripts/prometheus.sh
+	@scripts/postgresql.sh
 
 bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md
 	$(BIN)/python -m bench.speed

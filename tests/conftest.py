@@ -1,4 +1,4 @@
-"""Fixtures that cost too much to make more than once: a real Prometheus, and a fleet of known truth in it."""
+"""Fixtures that cost too much to make more than once: a real Prometheus with a fleet of known truth, a PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 from slo.source.fleet import Episode, Fleet, FleetSpec, Gap, simulate
 from slo.source.protocol import SeriesSamples
+from tests.support import postgres
+from tests.support.postgres import PostgresFailedError, PostgresServer, running_postgres
 from tests.support.prometheus import CURE, PrometheusFailedError, prometheus_with
 
 FLEET_START = 29_800_800
@@ -58,3 +60,21 @@ def load_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadPr
 def fleet_url(known_fleet: Fleet, load_prometheus: LoadPrometheus) -> str:
     """The URL of a Prometheus that holds the fleet of known truth."""
     return load_prometheus(one for group in known_fleet.series.values() for one in group)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL for the whole session."""
+    with ExitStack() as running:
+        try:
+            server = running.enter_context(running_postgres())
+        except PostgresFailedError as error:
+            pytest.fail(f"these tests need a real PostgreSQL: {error}; if it is missing, {postgres.CURE}")
+        yield server
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of a database that no other test has seen."""
+    with postgres_server.fresh_database() as dsn:
+        yield dsn
