@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from slo.budget import Budget, availability_ratio, budget_of, error_ratio, is_exhausted
 from slo.burn_rate import AlertState, BurnRate, alert_states, burn_rate_of
-from slo.events import EventSeries, WindowCounts
+from slo.events import Events, EventSeries, WindowCounts
 from slo.objective import Group, Objective, group_id
 from slo.time_slices import to_slices
 from slo.units import format_duration
@@ -81,15 +81,24 @@ class Report:
     simulated: bool = False
 
 
+def needed_interval(objective: Objective, at_minute: int) -> Interval:
+    """What an evaluation looks at: the period and the longest alert window, from the beginning of a time slice."""
+    longest = max(objective.alert_policy.window_minutes, default=0)
+    start = min(objective.window.period(at_minute).start, at_minute - longest)
+    if objective.time_slices:
+        start -= start % objective.time_slices.minutes
+    return Interval(start, at_minute)
+
+
 def evaluate(
-    objective: Objective, events: EventSeries, *, at: datetime, group: Group = (), reasons: Sequence[Reason] = ()
+    objective: Objective, events: Events, *, at: datetime, group: Group = (), reasons: Sequence[Reason] = ()
 ) -> ObjectiveReport:
     """The report on one objective (or on one group of it) at an aware time, floored to the minute.
 
     reasons: what the source has to say about the data, passed on. Raises UsageError for a time without a zone.
     """
     at_minute = minute_of(at)
-    if objective.time_slices and not events.slice_minutes:
+    if objective.time_slices and isinstance(events, EventSeries) and not events.slice_minutes:
         events = to_slices(events, objective.time_slices)
     period = objective.window.period(at_minute)
     window = Interval(period.start, at_minute)
@@ -141,7 +150,7 @@ def unavailable(objective: Objective, error: Exception, *, at: datetime) -> Obje
     return replace(nothing, reasons=(Reason(code="source_error", message=str(error)), *kept))
 
 
-def _coverage(events: EventSeries, window: Interval, counts: WindowCounts) -> tuple[float, float]:
+def _coverage(events: Events, window: Interval, counts: WindowCounts) -> tuple[float, float]:
     """Counted share of the time since the first observation, and that time's share of the window."""
     if events.observed is None or events.observed.start >= window.end:
         return 0.0, 0.0
@@ -150,7 +159,7 @@ def _coverage(events: EventSeries, window: Interval, counts: WindowCounts) -> tu
 
 
 def _doubts(
-    objective: Objective, events: EventSeries, window: Interval, coverage: float, observed: float
+    objective: Objective, events: Events, window: Interval, coverage: float, observed: float
 ) -> list[tuple[Reason, bool]]:
     """What limits trust in the figures, each with whether it makes them insufficient."""
     if events.observed is None:

@@ -82,6 +82,7 @@ CHECKPOINT = Table(
     Column("epoch_id", Integer, primary_key=True, autoincrement=False),
     Column("horizon", Integer, nullable=False),
     Column("edge", Integer, nullable=False),
+    Column("notes", Text, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
 

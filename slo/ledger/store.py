@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, func, select
+from sqlalchemy import Connection, Executable, Row, func, null, select
 
 from slo.ledger.blocks import BlockWriter, read_block
-from slo.ledger.checkpoint import Checkpoint
+from slo.ledger.checkpoint import Checkpoint, Notes
 from slo.ledger.engine import connect, failures_of
 from slo.ledger.schema import BLOCK, CHECKPOINT, EPOCH, GAP, PROMISE, SERIES, prepare
 from slo.ledger.stretch import Stretch
@@ -70,6 +70,9 @@ class Promise:
     since: int
     target: str
     period: str
+
+
+BlockRow = tuple[int, int, int, int, int, int, bytes | None]
 
 
 class Ledger:
@@ -144,6 +147,15 @@ class Ledger:
                 found[row.epoch_id] = Checkpoint.from_bytes(row.data)
         return found
 
+    def notes(self, epoch_ids: Collection[int]) -> dict[int, Notes]:
+        """What reports say beside the figures of each epoch that was counted at all."""
+        columns = (CHECKPOINT.c.epoch_id, CHECKPOINT.c.notes)
+        found = {}
+        for part in _parts(epoch_ids):
+            for row in self._rows(select(*columns).where(CHECKPOINT.c.epoch_id.in_(part))):
+                found[row.epoch_id] = Notes.from_text(row.notes)
+        return found
+
     def edges(self) -> dict[int, tuple[int, int]]:
         """Horizon and edge of each epoch's checkpoint."""
         rows = self._rows(select(CHECKPOINT.c.epoch_id, CHECKPOINT.c.horizon, CHECKPOINT.c.edge))
@@ -173,9 +185,15 @@ class Ledger:
             for row in self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)):
                 yield row.series_id, read_block(row)
 
-    def sums(self, series_ids: Collection[int], interval: Interval) -> Iterator[tuple[int, int, int, int, int, int]]:
-        """Series id, start, minutes, good, bad and thousandths covered of every block that overlaps, undecoded."""
-        columns = (BLOCK.c.series_id, BLOCK.c.start, BLOCK.c.minutes, BLOCK.c.good, BLOCK.c.bad, BLOCK.c.covered)
+    def rows(self, series_ids: Collection[int], interval: Interval) -> Iterator[BlockRow]:
+        """As blocks, but undecoded: series id, start, minutes, good, bad, thousandths covered, data."""
+        for part in _parts(series_ids):
+            query = select(BLOCK).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
+            yield from (tuple(row) for row in self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)))
+
+    def sums(self, series_ids: Collection[int], interval: Interval) -> Iterator[BlockRow]:
+        """As rows, without the data."""
+        columns = (*(column for column in BLOCK.c if column is not BLOCK.c.data), null())
         for part in _parts(series_ids):
             query = select(*columns).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
             yield from (tuple(row) for row in self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)))
@@ -213,7 +231,13 @@ class Ledger:
 
     def _write_checkpoints(self, writes: Sequence[Write]) -> None:
         rows = [
-            {"epoch_id": one.epoch.id, "horizon": at.horizon, "edge": at.edge, "data": at.to_bytes()}
+            {
+                "epoch_id": one.epoch.id,
+                "horizon": at.horizon,
+                "edge": at.edge,
+                "notes": at.notes.to_text(),
+                "data": at.to_bytes(),
+            }
             for one in writes
             if (at := one.checkpoint) is not None
         ]
