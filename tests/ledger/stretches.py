@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from slo.ledger.store import Epoch, Ledger
+from slo.ledger.store import BlockRow, Epoch, Ledger
 from slo.ledger.stretch import FULL, Provenance, Stretch, joined
 from slo.objective import Group
 from slo.window import Interval
@@ -49,12 +49,14 @@ def blocks_of(ledger: Ledger, epoch: Epoch, interval: Interval, group: Group = (
 def held(ledger: Ledger, epoch: Epoch, interval: Interval, group: Group = ()) -> list[Minute]:
     """What the ledger holds of each minute; its sums must say the same."""
     found = blocks_of(ledger, epoch, interval, group)
-    for one, (_, start, size, good, bad, covered) in zip(found, _sums(ledger, epoch, interval, group), strict=True):
+    for one, (_, start, size, good, bad, covered, _data) in zip(
+        found, _sums(ledger, epoch, interval, group), strict=True
+    ):
         assert (start, size) == (one.start, one.good.size)
         assert (good, bad, covered) == (one.good.sum(), one.bad.sum(), one.covered.sum())
     return minutes_of(joined(found, interval))
 
 
-def _sums(ledger: Ledger, epoch: Epoch, interval: Interval, group: Group) -> list[tuple[int, int, int, int, int, int]]:
+def _sums(ledger: Ledger, epoch: Epoch, interval: Interval, group: Group) -> list[BlockRow]:
     ids = ledger.series([epoch.id])[epoch.id]
     return list(ledger.sums([ids[group]], interval)) if group in ids else []

@@ -125,6 +125,13 @@ def test_a_day_that_is_over_is_one_block(ledger: Ledger, epoch: Epoch) -> None:
     assert [good for good, *_ in held(ledger, epoch, whole)] == counts.tolist()
 
 
+def test_joining_an_hour_leaves_a_longer_block_that_begins_in_it(ledger: Ledger, epoch: Epoch) -> None:
+    """As when a collector comes back in the middle of an hour, after one in which it was away."""
+    for start, size in ((0, 15), (15, 15), (30, 170), (200, 15)):
+        ledger.write([Write(epoch, {(): stretch(START + start, [1] * size)})])
+    assert [good for good, *_ in held(ledger, epoch, Interval(START, START + 215))] == [1] * 215
+
+
 def test_minutes_without_events_and_coverage_take_no_room(ledger: Ledger, epoch: Epoch) -> None:
     empty = Stretch.empty(Interval(START, START + DAY))
     ledger.write([Write(epoch, {(): empty})])
