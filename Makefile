@@ -25,14 +25,15 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-platform: setup check-tools ## the contract of sources on Prometheus 3, built from source (needs Go)
+test-platform: setup check-tools ## tests that take minutes, or Prometheus 3 built from source (needs Go)
 	@scripts/prometheus3.sh
-	$(BIN)/pytest -m platform $(PYTEST_ARGS)
+	SLO_KILLS=200 $(BIN)/pytest -m platform $(PYTEST_ARGS)
 
 check-tools:
 	@scripts/unpack.sh prometheus prometheus promtool
 	@scripts/unpack.sh victoria-metrics victoria-metrics
 	@scripts/unpack.sh openssl openssl
+	@scripts/postgresql.sh
 
 bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md
 	$(BIN)/python -m bench.speed

@@ -1,4 +1,4 @@
-"""Fixtures that cost too much to make more than once: a real Prometheus, and a fleet of known truth in it."""
+"""Fixtures that cost too much to make more than once: a real Prometheus with a fleet of known truth, a PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 
 from slo.source.fleet import Episode, Fleet, FleetSpec, Gap, simulate
 from slo.source.protocol import SeriesSamples
+from tests.support import postgres
+from tests.support.postgres import PostgresFailedError, PostgresServer, running_postgres
 from tests.support.prometheus import TOOLS, PrometheusFailedError, prometheus_with
 from tests.support.victoria_metrics import victoria_metrics_with
 
@@ -81,3 +83,21 @@ def fleet_url_of(known_fleet: Fleet, load_server: LoadServer) -> Callable[[str],
 def fleet_url(fleet_url_of: Callable[[str], str]) -> str:
     """The URL of a Prometheus that holds the fleet of known truth."""
     return fleet_url_of("prometheus")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL for the whole session."""
+    with ExitStack() as running:
+        try:
+            server = running.enter_context(running_postgres())
+        except PostgresFailedError as error:
+            pytest.fail(f"these tests need a real PostgreSQL: {error}; if it is missing, {postgres.CURE}")
+        yield server
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of a database that no other test has seen."""
+    with postgres_server.fresh_database() as dsn:
+        yield dsn

@@ -92,11 +92,15 @@ class BlockWriter:
                 self._join(Interval(start, start + unit), series_ids)
 
     def _join(self, interval: Interval, series_ids: set[int]) -> None:
+        """Blocks of each series in one, unless a long one reaches beyond the interval."""
         parts: dict[int, list[Stretch]] = defaultdict(list)
         for series_id, block in self._overlapping(sorted(series_ids), interval):
-            if interval.start <= block.start and block.end <= interval.end:
-                parts[series_id].append(block)
-        several = {series_id: blocks for series_id, blocks in parts.items() if len(blocks) > 1}
+            parts[series_id].append(block)
+        several = {
+            series_id: blocks
+            for series_id, blocks in parts.items()
+            if len(blocks) > 1 and all(interval.start <= one.start and one.end <= interval.end for one in blocks)
+        }
         if several:
             self._connection.execute(
                 _DELETE, [{"of_series": id_, "low": interval.start, "high": interval.end} for id_ in several]
