@@ -160,7 +160,8 @@ def _open_servers(
     for name, id_ in wanted.items():
         if name not in servers:
             known = ", ".join(sorted(one or UNNAMED for one in servers))
-            raise UsageError(f"{id_}: there is no server {name or UNNAMED!r} in the settings; there are: {known}")
+            missing = f"there is no server {name!r}" if name else "it names no server, and there is none without a name"
+            raise UsageError(f"{id_}: {missing} in the settings; there are: {known}")
         servers[name].check_files()
     return ManySources({name: PrometheusSource(servers[name], timeout_seconds=timeout_seconds) for name in wanted})
 
