@@ -74,7 +74,8 @@ def needed_servers(servers: Mapping[str, Server], objectives: Sequence[Objective
     for name, id_ in wanted.items():
         if name not in servers:
             known = ", ".join(sorted(one or UNNAMED for one in servers)) or "none"
-            raise UsageError(f"{id_}: there is no server {name or UNNAMED!r} in the settings; there are: {known}")
+            missing = f"there is no server {name!r}" if name else "it names no server, and there is none without a name"
+            raise UsageError(f"{id_}: {missing} in the settings; there are: {known}")
         servers[name].check_files()
     return {name: servers[name] for name in wanted}
 

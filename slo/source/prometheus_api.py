@@ -203,7 +203,7 @@ class PrometheusApi:
         )
 
 
-# VictoriaMetrics answers an instant query from a cache and from half a minute ago unless told not to.
+# VictoriaMetrics evaluates functions half a minute ago, and from a cache, unless told not to.
 _FRESH = {"nocache": "1"}
 
 # Only what a healthy server says in passing is asked again; a refused connection is told at once.
