@@ -5,7 +5,7 @@ SOURCE := $(if $(SLO_PROMETHEUS_URL),,--demo)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
 
-.PHONY: help run test setup lint check-tools bench mutants lock clean
+.PHONY: help run test test-platform setup lint check-tools bench mutants lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -25,8 +25,15 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+test-platform: setup check-tools ## tests that take minutes, or Prometheus 3 built from source (needs Go)
+	@scripts/prometheus3.sh
+	SLO_KILLS=200 $(BIN)/pytest -m platform $(PYTEST_ARGS)
+
 check-tools:
-	@scripts/prometheus.sh
+	@scripts/unpack.sh prometheus prometheus promtool
+	@scripts/unpack.sh victoria-metrics victoria-metrics
+	@scripts/unpack.sh openssl openssl
+	@scripts/postgresql.sh
 
 bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md
 	$(BIN)/python -m bench.speed

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from slo.samples import Cursors, SeriesCursor, SeriesKey, SeriesSamples, Target, Times, target_scrapes
+from slo.samples import Cursors, Scrapes, SeriesCursor, SeriesKey, SeriesSamples, Target, Times, target_scrapes
 from slo.units import MINUTE_MS
 
 PATIENCE_MS = 2 * MINUTE_MS
@@ -40,12 +40,14 @@ class Origins:
 class Births:
     """Judges the series of one read that have no cursor yet."""
 
-    def __init__(self, samples: Sequence[SeriesSamples], cursors: Cursors, origins: Origins) -> None:
+    def __init__(
+        self, samples: Sequence[SeriesSamples], cursors: Cursors, origins: Origins, scrapes: Scrapes | None = None
+    ) -> None:
         self._samples = samples
         self._cursors = cursors
         self._origins = origins
         self._first_seen = cursors.first_seen_with(samples)
-        self._scrapes = target_scrapes(samples)
+        self._scrapes = target_scrapes(samples) if scrapes is None else scrapes
         self._last_values: dict[Target, list[tuple[SeriesCursor, SeriesKey]]] | None = None
 
     def cursor(self, one: SeriesSamples) -> tuple[SeriesCursor, bool]:

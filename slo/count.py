@@ -15,7 +15,17 @@ import numpy.typing as npt
 
 from slo.births import Births, Origins
 from slo.restarts import Steps, from_zero_where_reborn, restarts_of
-from slo.samples import Cursors, SeriesCursor, SeriesKey, SeriesSamples, Times, Values, target_scrapes, targets_after
+from slo.samples import (
+    Cursors,
+    Scrapes,
+    SeriesCursor,
+    SeriesKey,
+    SeriesSamples,
+    Times,
+    Values,
+    target_scrapes,
+    targets_after,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,42 +64,49 @@ def count_increases(samples: Sequence[SeriesSamples], cursors: Cursors, origins:
     restarts that a fall does not show.
     Source: Prometheus, "Metric types": a counter only rises, and restarts from zero with its process.
     """
-    births = Births(samples, cursors, origins)
+    scrapes = target_scrapes(samples)
+    births: Births | None = None
     uncertain = np.zeros(len(samples), np.bool_)
-    steps, after = [], dict(cursors.series)
+    parts, after = [], dict(cursors.series)
     for index, one in enumerate(samples):
         if not one.times.size:
             continue
-        key = one.key
-        cursor = cursors.series.get(key)
+        cursor = cursors.series.get(one.key)
         if cursor is None:
-            fresh = 0
+            births = births or Births(samples, cursors, origins, scrapes)
             cursor, uncertain[index] = births.cursor(one)
-        else:
-            fresh = int(one.times.searchsorted(cursor.time, "right"))
-        if fresh < one.times.size:
-            steps.append(Steps.following(cursor, index, one, fresh))
-            after[key] = SeriesCursor(int(one.times[-1]), float(one.values[-1]))
-    restarts = restarts_of(steps, cursors)
-    increases = _between(from_zero_where_reborn(steps, restarts, samples, cursors), uncertain)
-    last = {place: int(times[-1]) for place, times in restarts.items() if times.size}
-    return increases, replace(_cursors_after(samples, cursors, after), restarts={**cursors.restarts, **last})
+        if fresh := _fresh(one, cursor):
+            parts.append((index, cursor, *fresh))
+        after[one.key] = _last(one, cursor)
+    steps = Steps.following(parts)
+    restarts = restarts_of(steps, samples, cursors)
+    increases = _between(from_zero_where_reborn(steps, restarts, samples, scrapes, cursors), uncertain)
+    last = {place: int(times[-1]) for place, times in restarts.items()}
+    return increases, replace(_cursors_after(samples, cursors, after, scrapes), restarts={**cursors.restarts, **last})
 
 
-def _between(steps: Sequence[Steps], uncertain: npt.NDArray[np.bool_]) -> Increases:
-    series = np.repeat(np.array([one.series for one in steps], np.intp), [one.end.size for one in steps])
-    begin = np.concatenate([np.zeros(0, np.int64), *(one.begin for one in steps)])
-    end = np.concatenate([np.zeros(0, np.int64), *(one.end for one in steps)])
-    before = np.concatenate([np.zeros(0), *(one.before for one in steps)])
-    value = np.concatenate([np.zeros(0), *(one.value for one in steps)])
-    amount = np.where(value < before, value, value - before)
-    return Increases(series, begin, end, amount, uncertain).where(amount > 0)
+def _fresh(one: SeriesSamples, cursor: SeriesCursor) -> tuple[Times, Values] | None:
+    """The samples after the cursor, if there are any."""
+    if one.times[0] > cursor.time:
+        return one.times, one.values
+    fresh = int(one.times.searchsorted(cursor.time, "right"))
+    return (one.times[fresh:], one.values[fresh:]) if fresh < one.times.size else None
+
+
+def _last(one: SeriesSamples, cursor: SeriesCursor) -> SeriesCursor:
+    last = one.times.item(-1)
+    return SeriesCursor(last, one.values.item(-1)) if last > cursor.time else cursor
+
+
+def _between(steps: Steps, uncertain: npt.NDArray[np.bool_]) -> Increases:
+    amount = np.where(steps.value < steps.before, steps.value, steps.value - steps.before)
+    return Increases(steps.series, steps.begin, steps.end, amount, uncertain).where(amount > 0)
 
 
 def _cursors_after(
-    samples: Sequence[SeriesSamples], cursors: Cursors, series: dict[SeriesKey, SeriesCursor]
+    samples: Sequence[SeriesSamples], cursors: Cursors, series: dict[SeriesKey, SeriesCursor], scrapes: Scrapes
 ) -> Cursors:
-    targets = targets_after(target_scrapes(samples), cursors.targets)
+    targets = targets_after(scrapes, cursors.targets)
     return Cursors(cursors.since, series, targets, cursors.first_seen_with(samples))
 
 
@@ -107,4 +124,4 @@ def count_observations(samples: Sequence[SeriesSamples], cursors: Cursors) -> tu
     at = np.concatenate([np.zeros(0, np.int64), *(times for _, times, _ in pieces)])
     values = np.concatenate([np.zeros(0), *(part for _, _, part in pieces)])
     observations = Increases(series, at, at, np.ones(at.size), np.zeros(len(samples), np.bool_))
-    return observations, values, _cursors_after(samples, cursors, after)
+    return observations, values, _cursors_after(samples, cursors, after, target_scrapes(samples))

@@ -31,24 +31,26 @@ def count_coverage(
     A target is expected from its first to its last scrape. One that never returns has gone, which is no gap.
     """
     scrapes = target_scrapes(samples)
-    covered_from, expected_from, ends = [], [], []
+    starts, intervals, parts = [], [], []
     for target, times in scrapes.items():
         known = targets.get(target)
-        fresh = times[times.searchsorted(known.last, "right") :] if known else times
-        if not fresh.size:
-            continue
-        interval = scrape_interval(times) or (known.interval if known else 0) or MINUTE_MS
-        before = np.concatenate([[known.expected_from if known else fresh[0] - interval], fresh[:-1]])
-        missed = fresh - before > JITTER_FACTOR * interval
-        covered_from.append(np.where(missed, fresh - interval, before))
-        expected_from.append(before)
-        ends.append(fresh)
+        fresh = times if known is None or times[0] > known.last else times[times.searchsorted(known.last, "right") :]
+        if fresh.size:
+            interval = scrape_interval(times) or (known.interval if known else 0) or MINUTE_MS
+            starts.append(known.expected_from if known else int(fresh[0]) - interval)
+            intervals.append(interval)
+            parts.append(fresh)
     after = targets_after(scrapes, targets)
-    if not ends:
+    if not parts:
         return Coverage(np.zeros(grid.minutes), np.zeros(grid.minutes)), after
-    end, covered, expected = np.concatenate(ends), np.concatenate(covered_from), np.concatenate(expected_from)
+    sizes = np.array([part.size for part in parts])
+    end, interval_ms = np.concatenate(parts), np.repeat(np.array(intervals, np.int64), sizes)
+    before = np.empty_like(end)
+    before[1:] = end[:-1]
+    before[np.cumsum(sizes) - sizes] = starts
+    covered = np.where(end - before > JITTER_FACTOR * interval_ms, end - interval_ms, before)
     seen = spread(covered, end, (end - covered).astype(np.float64), grid)
-    return Coverage(seen, spread(expected, end, (end - expected).astype(np.float64), grid)), after
+    return Coverage(seen, spread(before, end, (end - before).astype(np.float64), grid)), after
 
 
 def coverage_ratio(coverage: Coverage) -> Values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,24 @@ class WindowCounts(NamedTuple):
     @property
     def total(self) -> int:
         return self.good + self.bad
+
+
+class Events(Protocol):
+    """Counted events that can tell what happened in any interval, wherever they are kept."""
+
+    @property
+    def slice_minutes(self) -> int:
+        """0 where an event is an event, otherwise the length of the time slices that are counted."""
+        ...
+
+    @property
+    def observed(self) -> Interval | None:
+        """From the beginning of the first to the end of the last minute of which anything was seen."""
+        ...
+
+    def within(self, interval: Interval) -> WindowCounts:
+        """The counts of an interval; minutes of which nothing is known hold nothing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,14 +17,19 @@ def spread(begin: Times, end: Times, amount: Values, grid: Interval) -> Values:
     """
     per_minute = np.zeros(grid.minutes + 2)  # one cell before the grid and one after it take what lies outside
     zero = grid.start * MINUTE_MS - MINUTE_MS
-    first = np.clip((begin - zero) // MINUTE_MS, 0, grid.minutes + 1)
-    last = np.clip(-((zero - end) // MINUTE_MS) - 1, 0, grid.minutes + 1)
+    first = _within((begin - zero) // MINUTE_MS, grid.minutes + 1)
+    last = _within(-((zero - end) // MINUTE_MS) - 1, grid.minutes + 1)
     inside = first >= last
     np.add.at(per_minute, last[inside], amount[inside])
     rest = np.flatnonzero(~inside)
     if rest.size:
         _spread_long(per_minute, zero, begin[rest], end[rest], amount[rest], first[rest], last[rest])
     return per_minute[1:-1]
+
+
+def _within(cells: npt.NDArray[np.int64], highest: int) -> npt.NDArray[np.int64]:
+    """As numpy.clip, which takes four times as long for a few values."""
+    return np.minimum(np.maximum(cells, 0), highest)
 
 
 def _spread_long(

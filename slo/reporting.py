@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from slo.errors import SourceError
 from slo.objective import Objective
 from slo.redaction import without_password
-from slo.report import ObjectiveReport, Report, evaluate, unavailable
-from slo.source.protocol import Measured, Progress, Source
-from slo.window import Interval, datetime_of, minute_of
+from slo.report import ObjectiveReport, Report, evaluate, needed_interval, unavailable
+from slo.source.protocol import Findings, Progress, ReportSource
+from slo.window import datetime_of, minute_of
 
 
 def make_report(
-    objectives: Sequence[Objective], source: Source, *, at: datetime, progress: Progress, simulated: bool = False
+    objectives: Sequence[Objective], source: ReportSource, *, at: datetime, progress: Progress, simulated: bool = False
 ) -> Report:
     """The report on all objectives at one aware time, floored to the minute: each as a whole, then its groups.
 
@@ -32,15 +32,6 @@ def make_report(
     return Report(at=evaluated_at, objectives=tuple(reports), simulated=simulated)
 
 
-def needed_interval(objective: Objective, at_minute: int) -> Interval:
-    """What an evaluation looks at: the period and the longest alert window, from the beginning of a time slice."""
-    longest = max(objective.alert_policy.window_minutes, default=0)
-    start = min(objective.window.period(at_minute).start, at_minute - longest)
-    if objective.time_slices:
-        start -= start % objective.time_slices.minutes
-    return Interval(start, at_minute)
-
-
 def failures(report: Report) -> list[tuple[str, str]]:
     """The id and the failure of each objective whose data could not be had."""
     return [
@@ -52,8 +43,8 @@ def failures(report: Report) -> list[tuple[str, str]]:
 
 
 def _measure(
-    objectives: Sequence[Objective], source: Source, at_minute: int, progress: Progress
-) -> dict[str, Measured | SourceError]:
+    objectives: Sequence[Objective], source: ReportSource, at_minute: int, progress: Progress
+) -> Mapping[str, Findings | SourceError]:
     intervals = [needed_interval(objective, at_minute) for objective in objectives]
     try:
         return source.events(objectives, intervals, progress)
@@ -62,7 +53,7 @@ def _measure(
 
 
 def _reports_on(
-    objective: Objective, measured: Measured | SourceError | None, at: datetime
+    objective: Objective, measured: Findings | SourceError | None, at: datetime
 ) -> Iterator[ObjectiveReport]:
     if measured is None:
         measured = SourceError("the source gave no answer for this objective")

@@ -12,58 +12,77 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from slo.samples import Cursors, SeriesCursor, SeriesSamples, Target, Times, Values, target_scrapes
+from slo.samples import Cursors, Scrapes, SeriesCursor, SeriesKey, SeriesSamples, Target, Times, Values
 
-Place = Target | tuple[tuple[str, str], ...]
+Place = Target | SeriesKey
 
 
 class Steps(NamedTuple):
-    """The uncounted samples of one series, and for each the time and the value that it is counted from.
+    """The uncounted samples of all series, one array each: the time and the value that each is counted from.
 
     series: index into the samples of the read.
     """
 
-    series: int
-    place: Place
+    series: npt.NDArray[np.intp]
     begin: Times
     before: Values
     end: Times
     value: Values
 
     @classmethod
-    def following(cls, cursor: SeriesCursor, series: int, one: SeriesSamples, fresh: int) -> Steps:
-        """The steps from a cursor over the samples of a series from index `fresh` on."""
-        times, values = one.times[fresh:], one.values[fresh:]
-        begin, before = np.append(np.int64(cursor.time), times[:-1]), np.append(cursor.value, values[:-1])
-        return cls(series, one.target or one.key, begin, before, times, values)
+    def following(cls, parts: Sequence[tuple[int, SeriesCursor, Times, Values]]) -> Steps:
+        """The steps of series (by index) from their cursors over their fresh samples, at least one each."""
+        if not parts:
+            nothing, zero = np.zeros(0, np.int64), np.zeros(0)
+            return cls(np.zeros(0, np.intp), nothing, zero, nothing, zero)
+        sizes = np.array([times.size for _, _, times, _ in parts])
+        first = np.cumsum(sizes) - sizes
+        end = np.concatenate([times for _, _, times, _ in parts])
+        value = np.concatenate([values for _, _, _, values in parts])
+        begin, before = np.empty_like(end), np.empty_like(value)
+        begin[1:], before[1:] = end[:-1], value[:-1]
+        begin[first] = [cursor.time for _, cursor, _, _ in parts]
+        before[first] = [cursor.value for _, cursor, _, _ in parts]
+        return cls(np.repeat(np.array([index for index, _, _, _ in parts], np.intp), sizes), begin, before, end, value)
 
 
-def restarts_of(steps: Sequence[Steps], cursors: Cursors) -> dict[Place, Times]:
+def restarts_of(steps: Steps, samples: Sequence[SeriesSamples], cursors: Cursors) -> dict[Place, Times]:
     """When counters of each target fell, in order, the last fall before these steps included."""
-    falls: dict[Place, list[Times]] = {}
-    for one in steps:
-        known = cursors.restarts.get(one.place)
-        parts = falls.setdefault(one.place, [] if known is None else [np.array([known], np.int64)])
-        parts.append(one.end[one.value < one.before])
-    return {place: np.unique(np.concatenate(parts)) for place, parts in falls.items()}
+    falls: dict[Place, list[int]] = {}
+    fallen = np.flatnonzero(steps.value < steps.before)
+    for series, at in zip(steps.series[fallen].tolist(), steps.end[fallen].tolist(), strict=True):
+        falls.setdefault(samples[series].place, []).append(at)
+    if cursors.restarts:
+        for series in np.unique(steps.series).tolist():
+            known = cursors.restarts.get(samples[series].place)
+            if known is not None:
+                falls.setdefault(samples[series].place, []).append(known)
+    return {place: np.unique(np.array(times, np.int64)) for place, times in falls.items()}
 
 
 def from_zero_where_reborn(
-    steps: Sequence[Steps], restarts: Mapping[Place, Times], samples: Sequence[SeriesSamples], cursors: Cursors
-) -> list[Steps]:
+    steps: Steps, restarts: Mapping[Place, Times], samples: Sequence[SeriesSamples], scrapes: Scrapes, cursors: Cursors
+) -> Steps:
     """The steps, with those across a restart and a scrape without the series counted from zero and from that scrape."""
-    scrapes = target_scrapes(samples)
-    return [_reborn(one, restarts[one.place], scrapes[one.place], cursors) for one in steps]
+    if not restarts:
+        return steps
+    begin, before = steps.begin.copy(), steps.before.copy()
+    for place, times in restarts.items():
+        ours = np.array([one.place == place for one in samples], np.bool_)[steps.series]
+        known, end = cursors.targets.get(place), steps.end[ours]
+        without = _scrape_before(end, scrapes[place], known.last if known else None)
+        restarted = times.searchsorted(end, "right") > times.searchsorted(begin[ours], "right")
+        reborn = restarted & (without > begin[ours]) & (without < end)
+        begin[ours] = np.where(reborn, without, begin[ours])
+        before[ours] = np.where(reborn, 0.0, before[ours])
+    return steps._replace(begin=begin, before=before)
 
 
-def _reborn(one: Steps, restarts: Times, scrapes: Times, cursors: Cursors) -> Steps:
-    if not restarts.size:
-        return one
-    known = cursors.targets.get(one.place)
-    if known is not None and known.last < scrapes[0]:
-        scrapes = np.append(np.int64(known.last), scrapes)
-    without = scrapes[np.maximum(scrapes.searchsorted(one.end) - 1, 0)]
-    restarted = restarts.searchsorted(one.end, "right") > restarts.searchsorted(one.begin, "right")
-    reborn = restarted & (without > one.begin) & (without < one.end)
-    return one._replace(begin=np.where(reborn, without, one.begin), before=np.where(reborn, 0.0, one.before))
+def _scrape_before(at: Times, scrapes: Times, last_known: int | None) -> Times:
+    """The target's last scrape before each time, or its first one."""
+    if last_known is not None and last_known < scrapes[0]:
+        scrapes = np.append(np.int64(last_known), scrapes)
+    before: Times = scrapes[np.maximum(scrapes.searchsorted(at) - 1, 0)]
+    return before

@@ -32,16 +32,30 @@ class SeriesSamples:
     labels: Mapping[str, str]
     times: Times
     values: Values
+    _key: SeriesKey | None = field(default=None, init=False, repr=False)
+    _place: Target | SeriesKey | None = field(default=None, init=False, repr=False)
 
     @property
     def key(self) -> SeriesKey:
-        return tuple(sorted(self.labels.items()))
+        """What tells the series from others: its labels in order. Kept, as it is asked for many times."""
+        if self._key is None:
+            object.__setattr__(self, "_key", tuple(sorted(self.labels.items())))
+        return self._key  # type: ignore[return-value]
 
     @property
     def target(self) -> Target | None:
         """The scrape target, or None for series that do not name one."""
-        instance = self.labels.get("instance")
-        return Target(self.labels.get("job", ""), instance) if instance is not None else None
+        place = self.place
+        return place if isinstance(place, Target) else None
+
+    @property
+    def place(self) -> Target | SeriesKey:
+        """The scrape target, or the series itself where it does not name one."""
+        if self._place is None:
+            instance = self.labels.get("instance")
+            place = self.key if instance is None else Target(self.labels.get("job", ""), instance)
+            object.__setattr__(self, "_place", place)
+        return self._place  # type: ignore[return-value]
 
 
 def place_of(key: SeriesKey) -> Target | SeriesKey:
@@ -76,6 +90,7 @@ class TargetCursor(NamedTuple):
 
 
 TargetCursors = Mapping[Target | SeriesKey, TargetCursor]
+Scrapes = Mapping[Target | SeriesKey, Times]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +113,19 @@ class Cursors:
         return min((int(one.times[0]) for one in samples if one.times.size), default=None)
 
 
-def target_scrapes(samples: Iterable[SeriesSamples]) -> dict[Target | SeriesKey, Times]:
+def target_scrapes(samples: Iterable[SeriesSamples]) -> Scrapes:
     """When each target was scraped, by the samples of all its series; a series without target stands for itself."""
-    times: dict[Target | SeriesKey, list[Times]] = {}
+    times: dict[Target | SeriesKey, dict[bytes, Times]] = {}
     for one in samples:
         if one.times.size:
-            times.setdefault(one.target or one.key, []).append(one.times)
-    return {target: _union(parts) for target, parts in times.items()}
+            times.setdefault(one.place, {})[one.times.tobytes()] = one.times
+    return {target: _union(list(parts.values())) for target, parts in times.items()}
 
 
 def _union(parts: list[Times]) -> Times:
     """All times once. The series of a target share their scrapes, so mostly the longest holds all the others."""
+    if len(parts) == 1:
+        return parts[0]
     longest = max(parts, key=len)
     others = [part for part in parts if part is not longest and not _holds(longest, part)]
     return np.unique(np.concatenate([longest, *others])) if others else longest
@@ -119,7 +136,7 @@ def _holds(whole: Times, part: Times) -> bool:
     return bool((whole[positions] == part).all())
 
 
-def targets_after(scrapes: Mapping[Target | SeriesKey, Times], targets: TargetCursors) -> TargetCursors:
+def targets_after(scrapes: Scrapes, targets: TargetCursors) -> TargetCursors:
     after = dict(targets)
     for target, times in scrapes.items():
         known = after.get(target)

@@ -13,7 +13,7 @@ from slo.ledger.schema import BLOCK
 from slo.ledger.stretch import Provenance, Stretch, decode, encode, joined
 from slo.window import Interval
 
-DAY = 1440
+HOUR, DAY = 60, 1440
 
 _DELETE = BLOCK.delete().where(
     BLOCK.c.series_id == bindparam("of_series"), BLOCK.c.start >= bindparam("low"), BLOCK.c.start < bindparam("high")
@@ -43,7 +43,7 @@ class BlockWriter:
         rows += [row for id_, old, new in kept for part in _outside(old, new) for row in _rows(id_, part)]
         if rows:
             self._connection.execute(BLOCK.insert(), rows)
-        self._join_days()
+        self._join_ended()
         self._replaced.clear()
 
     def amend(self, series_id: int, stretch: Stretch) -> None:
@@ -80,28 +80,33 @@ class BlockWriter:
             for row in self._connection.execute(query):
                 yield row.series_id, read_block(row)
 
-    def _join_days(self) -> None:
-        ended: dict[int, set[int]] = defaultdict(set)
-        for series_id, stretch in self._replaced:
-            if not _is_live_minute(stretch):
-                for day in range(stretch.start // DAY, stretch.end // DAY):
-                    ended[day].add(series_id)
-        for day, series_ids in ended.items():
-            self._join_day(day, series_ids)
+    def _join_ended(self) -> None:
+        """What is over is joined: hours, so that a day's tail is few rows, and days, which compress best."""
+        for unit in (HOUR, DAY):
+            ended: dict[int, set[int]] = defaultdict(set)
+            for series_id, stretch in self._replaced:
+                if not _is_live_minute(stretch):
+                    for number in range(stretch.start // unit, stretch.end // unit):
+                        ended[number * unit].add(series_id)
+            for start, series_ids in ended.items():
+                self._join(Interval(start, start + unit), series_ids)
 
-    def _join_day(self, day: int, series_ids: set[int]) -> None:
-        whole = Interval(day * DAY, (day + 1) * DAY)
+    def _join(self, interval: Interval, series_ids: set[int]) -> None:
+        """Blocks of each series in one, unless a long one reaches beyond the interval."""
         parts: dict[int, list[Stretch]] = defaultdict(list)
-        for series_id, block in self._overlapping(sorted(series_ids), whole):
+        for series_id, block in self._overlapping(sorted(series_ids), interval):
             parts[series_id].append(block)
-        several = {series_id: blocks for series_id, blocks in parts.items() if len(blocks) > 1}
+        several = {
+            series_id: blocks
+            for series_id, blocks in parts.items()
+            if len(blocks) > 1 and all(interval.start <= one.start and one.end <= interval.end for one in blocks)
+        }
         if several:
             self._connection.execute(
-                _DELETE, [{"of_series": id_, "low": whole.start, "high": whole.end} for id_ in several]
+                _DELETE, [{"of_series": id_, "low": interval.start, "high": interval.end} for id_ in several]
             )
-            self._connection.execute(
-                BLOCK.insert(), [row for id_, blocks in several.items() for row in _rows(id_, joined(blocks, whole))]
-            )
+            rows = [row for id_, blocks in several.items() for row in _rows(id_, joined(blocks, interval))]
+            self._connection.execute(BLOCK.insert(), rows)
 
 
 def read_block(row: Row[Any]) -> Stretch:
@@ -113,7 +118,7 @@ def read_block(row: Row[Any]) -> Stretch:
 
 
 def _rows(series_id: int, stretch: Stretch) -> Iterator[dict[str, Any]]:
-    """Live minutes each for itself, others by day; nothing for minutes without events and coverage."""
+    """Live minutes each for itself, others cut at the ends of days, short ones of hours; nothing where nothing was."""
     if not (stretch.covered.any() or stretch.good.any() or stretch.bad.any()):
         return
     if (stretch.provenance == Provenance.LIVE).all():
@@ -121,13 +126,14 @@ def _rows(series_id: int, stretch: Stretch) -> Iterator[dict[str, Any]]:
         for start, (good, bad, covered) in enumerate(counts, stretch.start):
             yield _row(series_id, start, 1, good, bad, covered, None)
         return
-    yield from day_rows(series_id, stretch)
+    yield from packed_rows(series_id, stretch)
 
 
-def day_rows(series_id: int, stretch: Stretch) -> Iterator[dict[str, Any]]:
-    """One row for each UTC day of the stretch."""
-    for day in range(stretch.start // DAY, -(-stretch.end // DAY)):
-        part = stretch.part(Interval(day * DAY, (day + 1) * DAY))
+def packed_rows(series_id: int, stretch: Stretch) -> Iterator[dict[str, Any]]:
+    """A row for each UTC day of the stretch, or for each hour of a short one."""
+    unit = DAY if stretch.good.size > HOUR else HOUR
+    for number in range(stretch.start // unit, -(-stretch.end // unit)):
+        part = stretch.part(Interval(number * unit, (number + 1) * unit))
         good, bad, covered = (int(values.sum()) for values in (part.good, part.bad, part.covered))
         yield _row(series_id, part.start, part.good.size, good, bad, covered, encode(part))
 

@@ -25,6 +25,25 @@ REACH_MINUTES = 10
 _FORM = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What a report says of the count beside the figures: series found, and those of unknown start by day; groups."""
+
+    roles_found: frozenset[Role] = frozenset()
+    uncertain: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    groups: int = 0
+    groups_left_out: int = 0
+
+    def to_text(self) -> str:
+        roles = sorted(role.value for role in self.roles_found)
+        return orjson.dumps([roles, list(self.uncertain.items()), self.groups, self.groups_left_out]).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> Notes:
+        roles, uncertain, groups, left_out = orjson.loads(text)
+        return cls(frozenset(map(Role, roles)), dict(uncertain), groups, left_out)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
     """Samples up to `horizon` are counted, minutes up to `edge` are complete (both in minutes since the epoch).
@@ -49,6 +68,10 @@ class Checkpoint:
     def at_start(cls, minute: int) -> Checkpoint:
         """Nothing counted yet; events after this minute will be."""
         return cls(minute - REACH_MINUTES, minute, Cursors(since=minute * MINUTE_MS))
+
+    @property
+    def notes(self) -> Notes:
+        return Notes(self.roles_found, self.uncertain, len(self.totals.keys() - {()}), self.groups_left_out)
 
     def to_bytes(self) -> bytes:
         """For the store; `from_bytes` restores it to the last bit."""

@@ -51,7 +51,7 @@ class ServerCollector:
     ) -> None:
         self._ledger = ledger
         self._tracked = {one.objective.id: one for one in tracked}
-        self._reader = reader
+        self._reader = self._reading = reader
         self._lag = lag
         self._rereads = rereads
         self._batches = batches([one.objective for one in tracked])
@@ -70,6 +70,9 @@ class ServerCollector:
         except SourceError as error:
             result.failures = dict.fromkeys(self._tracked, error)
             return result
+        # One snapshot for all reads of a cycle: a target must not be scraped between the reads of its two counters.
+        snapshot = getattr(self._reader, "snapshot", None)
+        self._reading = snapshot() if snapshot else self._reader
         with ThreadPoolExecutor(_READS_AT_ONCE) as executor:
             self._finish(result, executor, progress)
             if self._rereads:
@@ -127,7 +130,7 @@ class ServerCollector:
         executor: ThreadPoolExecutor,
     ) -> dict[str, Outcome]:
         """One step, amending; where a replica saw less than another would have, that other's count."""
-        outcomes = self._step(before, until, provenance, result, executor, self._reader, Late.AMEND)
+        outcomes = self._step(before, until, provenance, result, executor, self._reading, Late.AMEND)
         for reader in self._other_replicas():
             holes = {id_: before[id_] for id_, one in outcomes.items() if has_hole(one)}
             if holes:
@@ -153,7 +156,7 @@ class ServerCollector:
     def _live_step(
         self, before: Mapping[str, Checkpoint], until: int, result: CycleResult, executor: ThreadPoolExecutor
     ) -> None:
-        outcomes = self._step(before, until, Provenance.LIVE, result, executor, self._reader, Late.FOLD)
+        outcomes = self._step(before, until, Provenance.LIVE, result, executor, self._reading, Late.FOLD)
         self._ledger.write([Write(self._tracked[id_].epoch, one.counted.complete) for id_, one in outcomes.items()])
         for id_, one in outcomes.items():
             self._tracked[id_].live = one.after
@@ -173,7 +176,7 @@ class ServerCollector:
                 Provenance.REREAD,
                 result,
                 executor,
-                self._reader,
+                self._reading,
                 Late.DROP,
             )
             for outcome in outcomes.values():

@@ -75,7 +75,7 @@ def _sqlite(path: Path, *, create: bool) -> Engine:
 def _configure_sqlite(connection: Any, _record: object) -> None:
     # The driver begins transactions late and implicitly, so that two writers could meet in the middle: we do it.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "mmap_size=268435456"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
         connection.execute(f"PRAGMA {pragma}")
     found = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

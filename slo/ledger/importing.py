@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from slo.clock import format_time
 from slo.errors import UsageError
-from slo.ledger.blocks import DAY, day_rows, read_block
+from slo.ledger.blocks import DAY, packed_rows, read_block
 from slo.ledger.exchange import Integers, SeriesRows, known_minutes, placed
 from slo.ledger.exchange_read import FileRows
 from slo.ledger.schema import BLOCK, EPOCH, SERIES
@@ -189,7 +189,7 @@ class _Importing:
         whole = placed(taken, there)
         within = (BLOCK.c.start >= whole.start) & (BLOCK.c.start < whole.end)
         self._connection.execute(BLOCK.delete().where(BLOCK.c.series_id == series_id, within))
-        self._connection.execute(BLOCK.insert(), list(day_rows(series_id, whole)))
+        self._connection.execute(BLOCK.insert(), list(packed_rows(series_id, whole)))
 
     def _note_targets(self, rows: FileRows, slo: str, at: Integers) -> None:
         """Where the target of the rows changes; what is in the ledger already holds."""

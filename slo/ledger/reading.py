@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class MergedQuery:
     selector: Selector
     label: str | None
     by_value: Mapping[str, Sequence[Use]]
-    _uses_of_series: dict[SeriesKey, tuple[Use, ...]]
+    _shares_of_series: dict[SeriesKey, tuple[tuple[str, int], ...]]
 
     @property
     def objective_ids(self) -> set[str]:
@@ -42,16 +42,16 @@ class MergedQuery:
 
     def forget_if_over(self, limit: int) -> None:
         """Under churn most series that were ever seen are gone."""
-        if len(self._uses_of_series) > limit:
-            self._uses_of_series.clear()
+        if len(self._shares_of_series) > limit:
+            self._shares_of_series.clear()
 
-    def uses_of(self, one: SeriesSamples, key: SeriesKey) -> tuple[Use, ...]:
-        """The uses that a series counts for."""
-        known = self._uses_of_series.get(key)
+    def shares_of(self, one: SeriesSamples) -> tuple[tuple[str, int], ...]:
+        """The objectives that a series counts for, each with the roles that it has there, as bits."""
+        known = self._shares_of_series.get(one.key)
         if known is None:
             asked = self.by_value.get(one.labels.get(self.label, "") if self.label else "", ())
-            known = tuple(use for use in asked if matches(use.selector, one.labels))
-            self._uses_of_series[key] = known
+            known = _shares(use for use in asked if matches(use.selector, one.labels))
+            self._shares_of_series[one.key] = known
         return known
 
 
@@ -76,7 +76,7 @@ class ReadingPlan:
                 continue
             query.forget_if_over(4 * len(answer) + 1000)
             for one in answer:
-                for id_, mask in _shares(query.uses_of(one, one.key)):
+                for id_, mask in query.shares_of(one):
                     samples[id_].append(one)
                     roles[id_].append(mask)
         return {id_: failures.get(id_) or self._found(id_, samples[id_], roles[id_]) for id_ in self.objectives}
@@ -101,8 +101,10 @@ class ReadingPlan:
     def _found(self, id_: str, samples: list[SeriesSamples], masks: list[int]) -> Found:
         """Left out is what is no number: one such sample would otherwise stop the count for good."""
         bits = np.array(masks, np.int64)
-        defined = [_defined(one) for one in samples]
-        undefined = sum(one.times.size for one in samples) - sum(one.times.size for one in defined)
+        defined = _defined(samples)
+        undefined = 0
+        if defined is not samples:
+            undefined = sum(one.times.size for one in samples) - sum(one.times.size for one in defined)
         roles = {use.role: bits & _BIT[use.role] > 0 for use in uses_of(self.objectives[id_])}
         return Found(defined, roles, undefined)
 
@@ -110,12 +112,11 @@ class ReadingPlan:
 _BIT = {role: 1 << position for position, role in enumerate(Role)}
 
 
-def _shares(uses: tuple[Use, ...]) -> Iterator[tuple[str, int]]:
-    """Each objective with the roles that a series has for it."""
+def _shares(uses: Iterable[Use]) -> tuple[tuple[str, int], ...]:
     masks: dict[str, int] = {}
     for use in uses:
         masks[use.objective.id] = masks.get(use.objective.id, 0) | _BIT[use.role]
-    return iter(masks.items())
+    return tuple(masks.items())
 
 
 def merged(queries: Iterable[Query]) -> list[MergedQuery]:
@@ -153,9 +154,13 @@ def _keys(query: Query) -> dict[tuple[Selector, bool, str], str]:
     }
 
 
-def _defined(one: SeriesSamples) -> SeriesSamples:
-    finite = np.isfinite(one.values)
-    return one if finite.all() else SeriesSamples(one.labels, one.times[finite], one.values[finite])
+def _defined(samples: list[SeriesSamples]) -> list[SeriesSamples]:
+    if not samples or np.isfinite(np.concatenate([one.values for one in samples])).all():
+        return samples
+    masks = [np.isfinite(one.values) for one in samples]
+    return [
+        SeriesSamples(one.labels, one.times[mask], one.values[mask]) for one, mask in zip(samples, masks, strict=True)
+    ]
 
 
 def _with(first: Origins, second: Origins) -> Origins:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -69,7 +68,7 @@ BLOCK = Table(
     metadata,
     Column("series_id", Integer, primary_key=True, autoincrement=False),
     Column("start", Integer, primary_key=True, autoincrement=False),
-    Column("minutes", SmallInteger, nullable=False),
+    Column("minutes", Integer, nullable=False),
     Column("good", BigInteger, nullable=False),
     Column("bad", BigInteger, nullable=False),
     Column("covered", Integer, nullable=False),
@@ -87,6 +86,7 @@ CHECKPOINT = Table(
     Column("epoch_id", Integer, primary_key=True, autoincrement=False),
     Column("horizon", Integer, nullable=False),
     Column("edge", Integer, nullable=False),
+    Column("notes", Text, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
 

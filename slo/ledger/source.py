@@ -9,7 +9,7 @@ import numpy as np
 
 from slo.errors import SourceError
 from slo.events import EventSeries
-from slo.ledger.checkpoint import Checkpoint
+from slo.ledger.checkpoint import Notes
 from slo.ledger.store import Epoch, Ledger
 from slo.ledger.stretch import FULL, Stretch, joined
 from slo.objective import Group, Objective
@@ -29,26 +29,34 @@ class LedgerSource:
         self, objectives: Sequence[Objective], intervals: Sequence[Interval], progress: Progress
     ) -> dict[str, Measured | SourceError]:
         """As in the protocol."""
-        epochs: dict[str, list[Epoch]] = defaultdict(list)
-        for epoch in self._ledger.epochs():
-            epochs[epoch.slo].append(epoch)
+        chains = self.chains() if objectives else {}
+        current = [chain[-1].id for one in objectives if (chain := chains.get(one.id))]
+        notes = self._ledger.notes(current)
         found: dict[str, Measured | SourceError] = {}
         for done, (objective, interval) in enumerate(zip(objectives, intervals, strict=True)):
             progress(done / len(objectives))
-            found[objective.id] = self._measured(objective, interval, epochs.get(objective.id, []))
+            chain = chains.get(objective.id)
+            if chain is None:
+                found[objective.id] = never_counted(self._ledger, objective)
+            else:
+                reasons = reasons_of(objective, chain, notes.get(chain[-1].id), interval)
+                found[objective.id] = Measured(self._groups(interval, chain), reasons)
         return found
 
-    def _measured(self, objective: Objective, interval: Interval, epochs: Sequence[Epoch]) -> Measured | SourceError:
-        if not epochs:
-            return SourceError(f"{self._ledger.name} has never counted {objective.id}; run `slo collect` with its file")
+    def chains(self) -> dict[str, list[Epoch]]:
+        """The epochs of each objective, oldest first."""
+        chains: dict[str, list[Epoch]] = defaultdict(list)
+        for epoch in self._ledger.epochs():
+            chains[epoch.slo].append(epoch)
+        return dict(chains)
+
+    def _groups(self, interval: Interval, epochs: Sequence[Epoch]) -> dict[Group, EventSeries]:
         parts: dict[Group, list[Stretch]] = defaultdict(list)
         for epoch, inside in in_force(epochs, interval):
             for group, stretch in self._stretches(epoch, inside).items():
                 parts[group].append(stretch)
         whole = joined(parts[()], interval)
-        groups = {group: _events(joined(stretches, interval), whole) for group, stretches in sorted(parts.items())}
-        checkpoint = self._ledger.checkpoints([epochs[-1].id]).get(epochs[-1].id)
-        return Measured(groups, (*_changed(epochs, interval), *_notes(objective, checkpoint, interval)))
+        return {group: _events(joined(stretches, interval), whole) for group, stretches in sorted(parts.items())}
 
     def _stretches(self, epoch: Epoch, interval: Interval) -> dict[Group, Stretch]:
         ids = self._ledger.series([epoch.id])[epoch.id]
@@ -77,19 +85,21 @@ def _events(stretch: Stretch, whole: Stretch) -> EventSeries:
     return EventSeries(stretch.start, good, bad, covered)
 
 
-def _changed(epochs: Sequence[Epoch], interval: Interval) -> tuple[Reason, ...]:
-    """Whether a part of the window was counted by another indicator than today's."""
+def never_counted(ledger: Ledger, objective: Objective) -> SourceError:
+    return SourceError(f"{ledger.name} has never counted {objective.id}; run `slo collect` with its file")
+
+
+def reasons_of(
+    objective: Objective, epochs: Sequence[Epoch], notes: Notes | None, interval: Interval
+) -> tuple[Reason, ...]:
+    """What is to be known of an objective's counts in an interval."""
+    reasons: tuple[Reason, ...] = ()
     current = epochs[-1]
-    if len(epochs) == 1 or current.since <= interval.start:
-        return ()
-    since = f"{datetime_of(current.since):%Y-%m-%d %H:%M} UTC"
-    message = f"until {since} events were counted by another indicator; `slo ledger recount` counts them by today's"
-    return (Reason(code="indicator_changed", message=message),)
-
-
-def _notes(objective: Objective, checkpoint: Checkpoint | None, interval: Interval) -> tuple[Reason, ...]:
-    if checkpoint is None:
-        return ()
-    uncertain = sum(count for day, count in checkpoint.uncertain.items() if day >= interval.start // 1440)
-    groups = len(checkpoint.totals) - 1
-    return data_notes(objective, checkpoint.roles_found, groups, checkpoint.groups_left_out, uncertain)
+    if len(epochs) > 1 and current.since > interval.start:
+        since = f"{datetime_of(current.since):%Y-%m-%d %H:%M} UTC"
+        message = f"until {since} events were counted by another indicator; `slo ledger recount` counts them by today's"
+        reasons = (Reason(code="indicator_changed", message=message),)
+    if notes is None:
+        return reasons
+    uncertain = sum(count for day, count in notes.uncertain.items() if day >= interval.start // 1440)
+    return reasons + data_notes(objective, notes.roles_found, notes.groups, notes.groups_left_out, uncertain)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, func, select
+from sqlalchemy import Connection, Executable, Row, func, null, select
 
 from slo.ledger.blocks import BlockWriter, read_block
-from slo.ledger.checkpoint import Checkpoint
+from slo.ledger.checkpoint import Checkpoint, Notes
 from slo.ledger.engine import connect, failures_of
 from slo.ledger.schema import BLOCK, CHECKPOINT, EPOCH, GAP, PROMISE, SERIES, prepare
 from slo.ledger.stretch import Stretch
@@ -24,6 +24,7 @@ from slo.objective import Group
 from slo.window import Interval
 
 _IN_ONE_QUERY = 500
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ class Promise:
     period: str
 
 
+BlockRow = Sequence[Any]
+"""Series id, start, minutes, good, bad, thousandths covered, data."""
+
+
 class Ledger:
     """An open ledger. Not to be shared between threads. Every method raises LedgerError where the database fails."""
 
@@ -117,7 +122,8 @@ class Ledger:
     def rows(self, query: Executable) -> Iterator[Row[Any]]:
         """Rows of a transaction of its own, so that no snapshot outlives the question."""
         with failures_of(self.name), self._reading.begin():
-            yield from self._reading.execute(query)
+            for part in self._reading.execute(query).partitions(_ROWS_AT_ONCE):
+                yield from part
 
     def epochs(self) -> list[Epoch]:
         """Every epoch, in the order of objectives and numbers."""
@@ -169,6 +175,15 @@ class Ledger:
                 found[row.epoch_id] = Checkpoint.from_bytes(row.data)
         return found
 
+    def notes(self, epoch_ids: Collection[int]) -> dict[int, Notes]:
+        """What reports say beside the figures of each epoch that was counted at all."""
+        columns = (CHECKPOINT.c.epoch_id, CHECKPOINT.c.notes)
+        found = {}
+        for part in parts_of(epoch_ids):
+            for row in self.rows(select(*columns).where(CHECKPOINT.c.epoch_id.in_(part))):
+                found[row.epoch_id] = Notes.from_text(row.notes)
+        return found
+
     def edges(self) -> dict[int, tuple[int, int]]:
         """Horizon and edge of each epoch's checkpoint."""
         rows = self.rows(select(CHECKPOINT.c.epoch_id, CHECKPOINT.c.horizon, CHECKPOINT.c.edge))
@@ -198,12 +213,18 @@ class Ledger:
             for row in self.rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)):
                 yield row.series_id, read_block(row)
 
-    def sums(self, series_ids: Collection[int], interval: Interval) -> Iterator[tuple[int, int, int, int, int, int]]:
-        """Series id, start, minutes, good, bad and thousandths covered of every block that overlaps, undecoded."""
-        columns = (BLOCK.c.series_id, BLOCK.c.start, BLOCK.c.minutes, BLOCK.c.good, BLOCK.c.bad, BLOCK.c.covered)
+    def block_rows(self, series_ids: Collection[int], interval: Interval) -> Iterator[BlockRow]:
+        """As blocks, but undecoded: series id, start, minutes, good, bad, thousandths covered, data."""
+        for part in parts_of(series_ids):
+            query = select(BLOCK).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
+            yield from self.rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start))
+
+    def sums(self, series_ids: Collection[int], interval: Interval) -> Iterator[BlockRow]:
+        """As block_rows, without the data."""
+        columns = (*(column for column in BLOCK.c if column is not BLOCK.c.data), null())
         for part in parts_of(series_ids):
             query = select(*columns).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
-            yield from (tuple(row) for row in self.rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)))
+            yield from self.rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start))
 
     def write(self, writes: Sequence[Write]) -> None:
         """All of the writes in one transaction, or none of them."""
@@ -238,7 +259,13 @@ class Ledger:
 
     def _write_checkpoints(self, writes: Sequence[Write]) -> None:
         rows = [
-            {"epoch_id": one.epoch.id, "horizon": at.horizon, "edge": at.edge, "data": at.to_bytes()}
+            {
+                "epoch_id": one.epoch.id,
+                "horizon": at.horizon,
+                "edge": at.edge,
+                "notes": at.notes.to_text(),
+                "data": at.to_bytes(),
+            }
             for one in writes
             if (at := one.checkpoint) is not None
         ]

@@ -12,6 +12,8 @@ from slo.samples import SeriesKey, SeriesSamples
 
 def canonical_buckets(samples: Sequence[SeriesSamples]) -> list[SeriesSamples]:
     """The samples with `le` in one spelling; series that thereby become one are joined in the order of time."""
+    if not any("le" in one.labels for one in samples):
+        return list(samples)
     joined: dict[SeriesKey, SeriesSamples] = {}
     for one in samples:
         if "le" in one.labels:

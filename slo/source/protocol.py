@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from slo.errors import SourceError
-from slo.events import EventSeries
+from slo.events import Events, EventSeries
 from slo.objective import Group, Objective
 from slo.report import Reason
 from slo.samples import SeriesSamples
@@ -42,6 +42,26 @@ class Source(Protocol):
         One objective's failure is returned in its place and never hides the others.
         Raises SpecError where the data show that an objective file cannot be right.
         """
+        ...
+
+
+class Findings(Protocol):
+    """What a report is made from: as Measured, but the events need only answer for windows."""
+
+    @property
+    def groups(self) -> Mapping[Group, Events]: ...
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]: ...
+
+
+class ReportSource(Protocol):
+    """As Source, for reports alone."""
+
+    def events(
+        self, objectives: Sequence[Objective], intervals: Sequence[Interval], progress: Progress
+    ) -> Mapping[str, Findings | SourceError]:
+        """As in Source."""
         ...
 
 

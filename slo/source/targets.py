@@ -13,6 +13,7 @@ from slo.units import MINUTE_MS
 from slo.window import Interval
 
 _LOOK_BACK_MINUTES = 10
+_NO_CLOCK_SECONDS = 1e11
 _ONE_BY_ONE = 50
 """Above this many targets a query names their jobs only; the answer is larger, the query stays legible."""
 
@@ -27,7 +28,7 @@ def read_origins(reader: SampleReader, selector: Selector, born: Mapping[Target,
         return Origins()
     started: dict[Target, int] = {}
     for labels, seconds in reader.read_minimum(_of_targets("process_start_time_seconds", born), stretch):
-        started[_target(labels)] = round(seconds * 1000)
+        started[_target(labels)] = _milliseconds(seconds)
     running = {target: at for target, at in born.items() if not 0 <= at - started.get(target, 0) <= PATIENCE_MS}
     scraped: dict[Target, Times] = {}
     if running:
@@ -46,7 +47,7 @@ def _created(
     stem = re.sub("_(total|count|bucket)$", "", selector.metric)
     plain = Selector(f"{stem}_created", frozenset(one for one in selector.matchers if one.label != "le"))
     found = reader.read_minimum(plain, stretch)
-    return {creation_key(labels): round(seconds * 1000) for labels, seconds in found if _target(labels) in born}
+    return {creation_key(labels): _milliseconds(seconds) for labels, seconds in found if _target(labels) in born}
 
 
 def still_scraped(reader: SampleReader, silent: Mapping[Target, int], end: int) -> set[Target]:
@@ -67,6 +68,11 @@ def _of_targets(metric: str, targets: Collection[Target]) -> Selector:
 
 def _any_of(values: Collection[str]) -> str:
     return "|".join(re.escape(value) for value in sorted(values))
+
+
+def _milliseconds(seconds: float) -> int:
+    """A time that an exporter tells; one that no clock can show tells nothing, as if it lay far in the past."""
+    return round(seconds * 1000) if 0 <= seconds < _NO_CLOCK_SECONDS else 0
 
 
 def _target(labels: Mapping[str, str]) -> Target:

@@ -13,8 +13,8 @@ import pytest
 from slo.errors import SourceError, SourceUnreachableError, UsageError
 from slo.events import EventSeries
 from slo.objective import EmptySlice, Group, Objective, TimeSlices
-from slo.report import Reason, State
-from slo.reporting import failures, make_report, needed_interval
+from slo.report import Reason, State, needed_interval
+from slo.reporting import failures, make_report
 from slo.source.protocol import Measured, Progress
 from slo.window import Interval, RollingWindow, minute_of
 from tests.source.test_frame import objective
