@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -169,6 +169,8 @@ def _add_ledger_verbs(parser: ArgumentParser) -> None:
         verb = verbs.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
         _add_ledger_option(verb)
         add_options(verb)
+        # Given before the verb, it must not be forgotten for want of it behind.
+        verb.add_argument("--settings", type=Path, metavar="FILE", default=SUPPRESS, help="TOML file of settings")
 
 
 def _add_slo_option(parser: ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -45,7 +45,7 @@ def write_rows(path: Path, series: Iterable[SeriesRows]) -> int:
     if suffix not in SUFFIXES:
         raise UsageError(f"{path}: the name ends in {suffix or 'nothing'}; give a .parquet or a .csv file")
     written = 0
-    with _put_in_place(path) as beside, _writer(beside, suffix) as write:
+    with _put_in_place(path) as file, _writer(file, suffix) as write:
         for table in _gathered(table for rows in series for table in _tables(rows)):
             write(table)
             written += table.num_rows
@@ -53,10 +53,13 @@ def write_rows(path: Path, series: Iterable[SeriesRows]) -> int:
 
 
 @contextmanager
-def _put_in_place(path: Path) -> Iterator[Path]:
+def _put_in_place(path: Path) -> Iterator[BinaryIO]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield beside
+        with beside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
@@ -65,14 +68,14 @@ def _put_in_place(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _writer(path: Path, suffix: str) -> Iterator[Any]:
+def _writer(file: BinaryIO, suffix: str) -> Iterator[Any]:
     schema = pa.schema(list(_FIELDS), metadata={"slo.ledger": "1"})
     if suffix == ".parquet":
-        with pq.ParquetWriter(path, schema, compression="zstd") as parquet:
+        with pq.ParquetWriter(file, schema, compression="zstd") as parquet:
             yield lambda table: parquet.write_table(table.cast(schema))
         return
     texts = pa.schema([(name, pa.string() if name in _TIMES else kind) for name, kind in _FIELDS])
-    with pyarrow.csv.CSVWriter(path, texts) as csv:
+    with pyarrow.csv.CSVWriter(file, texts) as csv:
         yield lambda table: csv.write_table(_with_times_as_text(table).cast(texts))
 
 
