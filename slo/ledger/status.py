@@ -175,7 +175,7 @@ def _covered(ledger: Ledger, series_id: int, interval: Interval, sums: Mapping[i
     covered = known.covered
     for outside in (Interval(known.start, interval.start), Interval(interval.end, known.end)):
         if outside.minutes > 0:
-            for _, start, minutes, _, _, block_covered in ledger.sums([series_id], outside):
+            for _, start, minutes, _, _, block_covered, _ in ledger.sums([series_id], outside):
                 if start >= outside.start and start + minutes <= outside.end:
                     covered -= block_covered
             for edge in outside:
