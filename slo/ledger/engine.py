@@ -20,6 +20,8 @@ _BUSY_SECONDS = 15
 _SIGNATURE = 0x534C4F31
 """SQLite's application_id of our files."""
 
+_HEADER_BYTES = 100
+
 
 def connect(dsn: str, *, create: bool) -> tuple[Engine, str, Path | None]:
     """An engine, its name for messages, and the file of an SQLite ledger.
@@ -42,7 +44,7 @@ def failures_of(name: str) -> Iterator[None]:
     """Maps what the database raises to LedgerError with its meaning."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
+    except (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as error:
         raise LedgerError(f"{name} {_meaning(error)}") from error
 
 
@@ -66,6 +68,8 @@ def _sqlite(path: Path, *, create: bool) -> Engine:
         raise LedgerError(f"the ledger {path} is a folder; name a file in it")
     elif path.stat().st_size == 0:
         raise LedgerError(f"the ledger {path} is an empty file; restore it, or remove it to begin a new one")
+    elif path.stat().st_size < _HEADER_BYTES:
+        raise LedgerError(f"the ledger {path} is damaged; {_CURE_OF_DAMAGE}")  # SQLite would take it for an empty one
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS}, poolclass=NullPool)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -75,8 +79,13 @@ def _sqlite(path: Path, *, create: bool) -> Engine:
 def _configure_sqlite(connection: Any, _record: object) -> None:
     # The driver begins transactions late and implicitly, so that two writers could meet in the middle: we do it.
     connection.isolation_level = None
+    _claim_sqlite(connection)
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _claim_sqlite(connection: Any) -> None:
+    """Signs a new file. Comes before all else that writes: another program's file is to stay as it is."""
     found = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if found == 0 and tables == 0:
@@ -91,6 +100,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+_CURE_OF_DAMAGE = "restore it from a backup, or move it away and collect anew"
 _MEANINGS = {
     "disk is full": "cannot be written: the disk is full; free some space, counting goes on from where it stopped",
     "No space left": "cannot be written: the disk is full; free some space, counting goes on from where it stopped",
@@ -99,7 +109,8 @@ _MEANINGS = {
     "disk I/O error": "cannot be read or written: the disk reports an error",
     "database is locked": "is locked by another program for too long",
     "not a database": "is no ledger, or its file is damaged; restore it from a backup, or choose another file",
-    "malformed": "is damaged; restore it from a backup, or move it away and collect anew",
+    "malformed": f"is damaged; {_CURE_OF_DAMAGE}",
+    "codec can't decode": f"is damaged; {_CURE_OF_DAMAGE}",
     "another program's": "is another program's database; choose another file",
     "password authentication failed": "refused the user or the password",
     "no password supplied": "asks for a password; put it into the address or into PGPASSWORD",

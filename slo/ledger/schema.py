@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Engine,
@@ -97,9 +98,10 @@ GAP = Table(
     Column("start", Integer, primary_key=True, autoincrement=False),
     Column("end", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
+    Column("is_hole", Boolean, nullable=False),
     Column("checkpoint", LargeBinary, nullable=False),
 )
-"""Minutes that nothing was seen of, to be read again: samples may still arrive. checkpoint: from where to count."""
+"""Minutes of which something is missing (is_hole), or may be, to be read again. checkpoint: from where to count."""
 
 
 def prepare(engine: Engine, name: str) -> None:

@@ -40,13 +40,18 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gap:
-    """Minutes of which nothing was seen, to be read again from the checkpoint before them. tries: how often it was."""
+    """Minutes of which something is missing, to be read again from the checkpoint before them.
+
+    end: the horizon of the last step in it. tries: how often it was. is_hole: False while nothing but the silence of
+    a target speaks for it.
+    """
 
     epoch_id: int
     start: int
     end: int
     tries: int
     checkpoint: Checkpoint
+    is_hole: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,7 +209,10 @@ class Ledger:
     def gaps(self) -> list[Gap]:
         """What is to be read again, oldest first."""
         rows = self.rows(select(GAP).order_by(GAP.c.start))
-        return [Gap(row.epoch_id, row.start, row.end, row.tries, Checkpoint.from_bytes(row.checkpoint)) for row in rows]
+        return [
+            Gap(row.epoch_id, row.start, row.end, row.tries, Checkpoint.from_bytes(row.checkpoint), row.is_hole)
+            for row in rows
+        ]
 
     def blocks(self, series_ids: Collection[int], interval: Interval) -> Iterator[tuple[int, Stretch]]:
         """Series id and minutes of every block that overlaps the interval, in the order of time for each series."""
@@ -283,6 +291,7 @@ class Ledger:
                 "start": gap.start,
                 "end": gap.end,
                 "tries": gap.tries,
+                "is_hole": gap.is_hole,
                 "checkpoint": gap.checkpoint.to_bytes(),
             }
             for one in writes

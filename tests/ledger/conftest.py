@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from slo.ledger.store import Ledger
+from tests.conftest import LoadPrometheus
+from tests.ledger.collectors import Past, recent_fleet
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -22,3 +24,11 @@ def dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def ledger(dsn: str) -> Iterator[Ledger]:
     with Ledger(dsn, create=True) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def past(load_prometheus: LoadPrometheus, tmp_path_factory: pytest.TempPathFactory) -> Past:
+    """A Prometheus full of days that are to be caught up with."""
+    fleet = recent_fleet()
+    url = load_prometheus(one for group in fleet.series.values() for one in group)
+    return Past.of(fleet, url, tmp_path_factory.mktemp("past"))

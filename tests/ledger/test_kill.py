@@ -1,0 +1,74 @@
+"""A collector that is killed, at whatever moment, has counted every event once when another has gone on."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.collectors import Past, collector, progress_of, wait_until
+from tests.support.postgres import PostgresServer
+
+KILLS = int(os.environ.get("SLO_KILLS", "20"))
+
+
+@contextmanager
+def fresh_ledger(kind: str, number: int, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    if kind == "sqlite":
+        yield str(folder / f"{number}.db")
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.fresh_database() as dsn:
+        yield dsn
+
+
+def wait_for_a_moment(process: subprocess.Popen[bytes], dsn: str, rng: random.Random) -> None:
+    """Until some time after the start, or after so many steps were written; or the end, where that is sooner."""
+    if rng.random() < 0.25:
+        _wait(process, rng.uniform(0.0, 2.0))
+        return
+    for _ in range(rng.randint(1, 3)):
+        before = progress_of(dsn)
+        wait_until(lambda: progress_of(dsn) > before or process.poll() is not None, what="a step")  # noqa: B023
+    _wait(process, rng.uniform(0.0, 0.2))
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def collect_under_fire(past: Past, dsn: str, folder: Path, rng: random.Random) -> int:
+    """Start collectors and kill them until one comes to its end; how many were killed."""
+    kills = 0
+    while True:
+        with collector(past, dsn, folder, "killed", "--cycles", "1") as process:
+            wait_for_a_moment(process, dsn, rng)
+            if process.poll() is not None:
+                assert process.returncode == 0, (folder / "killed").read_text(encoding="utf-8")
+                return kills
+            process.kill()
+            kills += 1
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("sqlite", KILLS - KILLS // 4), ("postgresql", KILLS // 4)])
+def test_a_collector_killed_at_any_moment_counts_every_event_once(
+    kind: str, wanted: int, past: Past, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    kills = number = 0
+    while kills < wanted:
+        with fresh_ledger(kind, number, tmp_path, request) as dsn:
+            kills += collect_under_fire(past, dsn, tmp_path, random.Random(number))
+            past.assert_counted_once(dsn)
+            if kind == "sqlite":
+                with closing(sqlite3.connect(dsn)) as database:
+                    assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        number += 1
