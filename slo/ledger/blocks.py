@@ -85,9 +85,10 @@ class BlockWriter:
         for unit in (HOUR, DAY):
             ended: dict[int, set[int]] = defaultdict(set)
             for series_id, stretch in self._replaced:
-                if not _is_live_minute(stretch):
-                    for number in range(stretch.start // unit, stretch.end // unit):
-                        ended[number * unit].add(series_id)
+                begun = stretch.start - stretch.start % unit
+                # What begins within the stretch and is over was written as one block.
+                if begun < stretch.start and begun + unit <= stretch.end and not _is_live_minute(stretch):
+                    ended[begun].add(series_id)
             for start, series_ids in ended.items():
                 self._join(Interval(start, start + unit), series_ids)
 
