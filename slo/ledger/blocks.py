@@ -85,9 +85,10 @@ class BlockWriter:
         for unit in (HOUR, DAY):
             ended: dict[int, set[int]] = defaultdict(set)
             for series_id, stretch in self._replaced:
-                if not _is_live_minute(stretch):
-                    for number in range(stretch.start // unit, stretch.end // unit):
-                        ended[number * unit].add(series_id)
+                first = stretch.start // unit * unit
+                # Only where it goes on what had begun: those that lie wholly in it are in one block already.
+                if first < stretch.start and stretch.end >= first + unit and not _is_live_minute(stretch):
+                    ended[first].add(series_id)
             for start, series_ids in ended.items():
                 self._join(Interval(start, start + unit), series_ids)
 
