@@ -313,7 +313,7 @@ SCHEDULES = st.lists(st.tuples(st.one_of(st.integers(1, 3), st.integers(1, 90)),
 END = START + 6 * HOUR
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(schedule=SCHEDULES)
 def test_whenever_it_runs_the_counts_are_those_of_one_backfill(
     schedule: list[tuple[int, bool]], fleet: Fleet, tmp_path_factory: pytest.TempPathFactory

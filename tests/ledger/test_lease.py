@@ -82,7 +82,8 @@ def test_of_two_collectors_one_collects_and_the_other_takes_over_when_it_is_kill
     past.assert_counted_once(dsn)
 
 
-def test_a_third_does_not_write_between_two_cycles(dsn: str, holder: Holder, past: Past, tmp_path: Path) -> None:
+def test_a_collector_that_is_stopped_gives_it_away(past: Past, tmp_path: Path) -> None:
+    dsn = str(tmp_path / "slo.db")
     with collector(past, dsn, tmp_path, "first") as first:
         wait_until(lambda: progress_of(dsn) > 0, what="the first collects")
         with collector(past, dsn, tmp_path, "second", "--cycles", "1") as second:
