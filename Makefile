@@ -19,17 +19,20 @@ test: setup check-tools lint ## everything: set-up, lint, types, import directio
 setup: ## the locked packages in .venv
 	@scripts/setup.sh
 
-test-platform: setup check-tools ## the tests that take minutes or need more than Python
-	SLO_KILLS=200 $(BIN)/pytest -m platform $(PYTEST_ARGS)
-
 lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+test-platform: setup check-tools ## tests that take minutes, or Prometheus 3 built from source (needs Go)
+	@scripts/prometheus3.sh
+	SLO_KILLS=200 $(BIN)/pytest -m platform $(PYTEST_ARGS)
+
 check-tools:
-	@scripts/prometheus.sh
+	@scripts/unpack.sh prometheus prometheus promtool
+	@scripts/unpack.sh victoria-metrics victoria-metrics
+	@scripts/unpack.sh openssl openssl
 	@scripts/postgresql.sh
 
 bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md

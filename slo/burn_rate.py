@@ -46,7 +46,7 @@ def burns_faster_than(pair: WindowPair, counts: WindowCounts, budget_ratio: Frac
     False without events or without a budget. The factor is max(1, f P / W), so both bounds must be passed.
     """
     allowed = budget_ratio.numerator * counts.total
-    if not allowed:
+    if not allowed or not counts.bad:
         return False
     spent = budget_ratio.denominator * counts.bad
     share = pair.budget_share

@@ -63,8 +63,10 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _command(name: str) -> Callable[[Namespace], Result]:
-    if name in ("collect", "ledger"):
+    if name == "collect":
         from slo.ledger_commands import COMMANDS
+    elif name == "ledger":
+        from slo.ledger_verbs import COMMANDS
     else:
         from slo.commands import COMMANDS
     return COMMANDS[name]

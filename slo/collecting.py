@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from slo.errors import LedgerError
+from slo.ledger.blocks import DAY
 from slo.ledger.collector import CycleResult, ServerCollector
 from slo.ledger.lease import Lease
 from slo.ledger.pace import Lag
+from slo.ledger.prune import expire
 from slo.ledger.registry import track
 from slo.ledger.store import Ledger
 from slo.objective import Objective
@@ -33,10 +35,12 @@ class CollectedSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """cycle_seconds: from one cycle to the next; backfill_minutes: how far back a new objective is counted."""
+    """cycle_seconds: from one cycle to the next; backfill_minutes: how far back a new objective is counted;
+    retention_minutes: how long counts are kept."""
 
     cycle_seconds: float = 60.0
     backfill_minutes: int = 396 * 1440
+    retention_minutes: int = 396 * 1440
 
 
 class Collecting:
@@ -65,6 +69,7 @@ class Collecting:
         self._progress = progress
         self._now = now
         self._stopping = threading.Event()
+        self._expired_on: int | None = None
 
     def stop(self) -> None:
         """End after the cycle that is under way. May be called from a signal handler."""
@@ -99,8 +104,16 @@ class Collecting:
         while not self._stopping.is_set():
             results = [collector.cycle(self._progress) for collector in collectors]
             self._tell.results(results)
+            self._expire(ledger)
             yield not any(result.failures for result in results)
             self._wait()
+
+    def _expire(self, ledger: Ledger) -> None:
+        """Once a day, let go of what is older than it is to be kept."""
+        at = minute_of(self._now())
+        if self._expired_on != at // DAY:
+            expire(ledger, at - self._pace.retention_minutes)
+            self._expired_on = at // DAY
 
     def _collectors(self, ledger: Ledger) -> list[ServerCollector]:
         at = minute_of(self._now())

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from slo.clock import parse_time
 from slo.errors import SpecError, UsageError
-from slo.opening import choose_data, opened, timeout_of
+from slo.opening import choose_data, opened, servers_of, timeout_of
 from slo.render.text import printable
-from slo.settings import Settings, check_output, check_prometheus_url, load_settings
+from slo.settings import Settings, check_output, load_settings
 
 if TYPE_CHECKING:
     from slo.objective import Objective
@@ -58,7 +58,7 @@ def report(arguments: Namespace) -> Result:
     objectives = chosen_objectives(chosen_files(arguments.files, settings), arguments.globs)
     from slo.reporting import failures, make_report
 
-    with opened(choice, asked_at) as (source, at), progress_bar() as progress:
+    with opened(choice, objectives, asked_at) as (source, at), progress_bar() as progress:
         made = make_report(objectives, source, at=at, progress=progress, simulated=arguments.demo)
     failed = tuple(f"{slo}: {message}" for slo, message in failures(made))
     return Result(_render(made, output), SOURCE_FAILED if failed else DONE, failed)
@@ -67,14 +67,14 @@ def report(arguments: Namespace) -> Result:
 def init(arguments: Namespace) -> Result:
     """A proposed objective file for what a Prometheus measures."""
     settings = load_settings(os.environ, arguments.settings)
-    flag = arguments.prometheus
-    url = settings.prometheus_url if flag is None else check_prometheus_url(flag, "--prometheus")
-    if url is None:
+    server = servers_of(arguments, settings).get("")
+    if server is None:
         raise UsageError("init looks at a Prometheus: give --prometheus URL (or SLO_PROMETHEUS_URL)")
     timeout_seconds = timeout_of(arguments, settings)
+    server.check_files()
     from slo.source.discovery import propose_objectives
 
-    return Result(propose_objectives(url, timeout_seconds=timeout_seconds))
+    return Result(propose_objectives(server, timeout_seconds=timeout_seconds))
 
 
 COMMANDS: dict[str, Callable[[Namespace], Result]] = {"validate": validate, "report": report, "init": init}

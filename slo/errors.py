@@ -6,6 +6,7 @@
     └── SourceError              the data could not be had
         ├── SourceUnreachableError   nobody answers: refused, timed out, no such host
         ├── SourceResponseError      an answer came, but it is an error, not the expected form, or cut short
+        │   └── ServerFailedError        the server itself failed (5xx, too slow, cut short); a replica may answer
         ├── AnswerTooLargeError      an answer over the size limit: ask for a shorter interval
         └── DataError                an answer that cannot be counted: NaN, native histograms, unusable rows
 
@@ -36,6 +37,10 @@ class SourceUnreachableError(SourceError):
 
 class SourceResponseError(SourceError):
     """An answer that reports an error, is not what the API promises, or stops half-way."""
+
+
+class ServerFailedError(SourceResponseError):
+    """The server failed at a question that may be right; another replica of it may answer."""
 
 
 class AnswerTooLargeError(SourceError):

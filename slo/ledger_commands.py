@@ -1,4 +1,4 @@
-"""The commands around the ledger: collect, and the verbs of `slo ledger`."""
+"""The command that fills the ledger: collect."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import os
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from slo.clock import utc_now
 from slo.collecting import CollectedSource, Collecting, Pace
 from slo.commands import DONE, SOURCE_FAILED, Result, chosen_files, chosen_objectives, progress_bar
 from slo.errors import UsageError
-from slo.opening import timeout_of
+from slo.objective import Objective
+from slo.opening import needed_servers, servers_of, timeout_of
 from slo.redaction import without_password
 from slo.render.text import printable
-from slo.settings import Settings, check_duration, check_prometheus_url, load_settings
+from slo.settings import Settings, check_duration, load_settings
 
 
 def collect(arguments: Namespace) -> Result:
@@ -26,9 +27,13 @@ def collect(arguments: Namespace) -> Result:
     objectives = chosen_objectives(chosen_files(arguments.files, settings), ())
     if arguments.cycles is not None and arguments.cycles < 1:
         raise UsageError(f"--cycles: {arguments.cycles} is not a number of cycles, such as 1")
-    pace = Pace(cycle_seconds=settings.cycle_seconds, backfill_minutes=settings.retention_minutes)
+    pace = Pace(
+        cycle_seconds=settings.cycle_seconds,
+        backfill_minutes=settings.retention_minutes,
+        retention_minutes=settings.retention_minutes,
+    )
     with ExitStack() as stack:
-        sources = _sources(arguments, settings, stack)
+        sources = _sources(arguments, settings, objectives, stack)
         progress = stack.enter_context(progress_bar())
         collecting = Collecting(dsn, objectives, sources, pace, say=_say, progress=progress, now=utc_now)
         with _stopped_by_signals(collecting.stop):
@@ -44,7 +49,9 @@ def ledger_dsn(arguments: Namespace, settings: Settings) -> str:
     return str(dsn)
 
 
-def _sources(arguments: Namespace, settings: Settings, stack: ExitStack) -> dict[str, CollectedSource]:
+def _sources(
+    arguments: Namespace, settings: Settings, objectives: Sequence[Objective], stack: ExitStack
+) -> dict[str, CollectedSource]:
     if arguments.scrape:
         from slo.source.scrape import Scraper
         from slo.source.scrape_target import ScrapeTarget
@@ -53,15 +60,16 @@ def _sources(arguments: Namespace, settings: Settings, stack: ExitStack) -> dict
         interval = check_duration(arguments.scrape_interval, "--scrape-interval")
         scraper = stack.enter_context(Scraper(targets, interval_seconds=interval))
         return {"": CollectedSource(reader=scraper, lag_seconds=0.0, rereads=False)}
-    flag = arguments.prometheus
-    url = settings.prometheus_url if flag is None else check_prometheus_url(flag, "--prometheus")
-    if url is None:
+    servers = servers_of(arguments, settings)
+    if not servers:
         raise UsageError("nothing to collect from: give --prometheus URL (or SLO_PROMETHEUS_URL) or --scrape URL")
-    from slo.source.prometheus import PrometheusReader
-    from slo.source.prometheus_api import PrometheusApi
+    from slo.source.prometheus import reader_of
 
-    api = PrometheusApi(url, timeout_seconds=timeout_of(arguments, settings))
-    return {"": CollectedSource(reader=PrometheusReader(api))}
+    timeout_seconds = timeout_of(arguments, settings)
+    return {
+        name: CollectedSource(reader=reader_of(server, timeout_seconds=timeout_seconds), lag_seconds=server.lag_seconds)
+        for name, server in needed_servers(servers, objectives).items()
+    }
 
 
 @contextmanager
@@ -80,11 +88,4 @@ def _say(message: str) -> None:
     print(f"slo: {printable(without_password(message))}", file=sys.stderr, flush=True)
 
 
-_VERBS: dict[str, Callable[[Namespace], Result]] = {}
-
-
-def _verb(arguments: Namespace) -> Result:
-    return _VERBS[arguments.verb](arguments)
-
-
-COMMANDS: dict[str, Callable[[Namespace], Result]] = {"collect": collect, "ledger": _verb}
+COMMANDS: dict[str, Callable[[Namespace], Result]] = {"collect": collect}

@@ -78,7 +78,10 @@ class TimeSlices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """One promise: this share of events (or slices) is good over the window. All ratios are in [0, 1]."""
+    """One promise: this share of events (or slices) is good over the window. All ratios are in [0, 1].
+
+    prometheus: the name of the server that has the series, "" for the one without a name.
+    """
 
     service: str
     name: str

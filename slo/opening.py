@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from slo.clock import parse_time, utc_now
 from slo.errors import UsageError
-from slo.settings import Settings, check_prometheus_url, check_timeout
-from slo.window import datetime_of
+from slo.server_settings import UNNAMED, check_prometheus_url
+from slo.settings import Settings, check_timeout
+from slo.source.server import Server
+from slo.window import datetime_of, minute_of
 
 if TYPE_CHECKING:
-    from slo.source.protocol import Source
+    from slo.objective import Objective
+    from slo.source.protocol import ReportSource
 
 _DEMO_AT = "2026-11-01T00:00:00Z"
 _NO_DATA = (
@@ -30,14 +33,14 @@ _FRESH = timedelta(minutes=10)
 class DataChoice:
     """One place to read from; with none set, the simulation."""
 
-    prometheus_url: str | None = None
+    servers: Mapping[str, Server] | None = None
     ledger: str | None = None
     data: Path | None = None
     timeout_seconds: float = 60.0
 
 
 def choose_data(arguments: Namespace, settings: Settings) -> DataChoice:
-    """A flag, else the ledger of the settings, else their Prometheus. Raises UsageError for none, or two flags."""
+    """A flag, else the ledger of the settings, else their servers. Raises UsageError for none, or two flags."""
     given = (
         ("--prometheus", arguments.prometheus is not None),
         ("--data", arguments.data is not None),
@@ -48,15 +51,33 @@ def choose_data(arguments: Namespace, settings: Settings) -> DataChoice:
     if len(flags) > 1:
         raise UsageError(f"{' and '.join(flags)} exclude each other: choose one")
     timeout_seconds = timeout_of(arguments, settings)
-    if flags:
-        url = None if arguments.prometheus is None else check_prometheus_url(arguments.prometheus, "--prometheus")
-        return DataChoice(
-            prometheus_url=url, ledger=arguments.ledger, data=arguments.data, timeout_seconds=timeout_seconds
-        )
-    if settings.ledger is None and settings.prometheus_url is None:
+    if flags and arguments.prometheus is None:
+        return DataChoice(ledger=arguments.ledger, data=arguments.data, timeout_seconds=timeout_seconds)
+    servers = servers_of(arguments, settings)
+    if settings.ledger is not None and not flags:
+        return DataChoice(ledger=settings.ledger, timeout_seconds=timeout_seconds)
+    if not servers:
         raise UsageError(_NO_DATA)
-    url = None if settings.ledger else settings.prometheus_url
-    return DataChoice(prometheus_url=url, ledger=settings.ledger, timeout_seconds=timeout_seconds)
+    return DataChoice(servers=servers, timeout_seconds=timeout_seconds)
+
+
+def servers_of(arguments: Namespace, settings: Settings) -> Mapping[str, Server]:
+    """The servers of the settings by name; an address from the command line stands for the whole unnamed one."""
+    if arguments.prometheus is None:
+        return settings.servers
+    return {**settings.servers, "": Server(urls=(check_prometheus_url(arguments.prometheus, "--prometheus"),))}
+
+
+def needed_servers(servers: Mapping[str, Server], objectives: Sequence[Objective]) -> dict[str, Server]:
+    """Those that the objectives name, ready to be asked. Raises UsageError for one that the settings do not know."""
+    wanted = {one.prometheus: one.id for one in reversed(objectives)}
+    for name, id_ in wanted.items():
+        if name not in servers:
+            known = ", ".join(sorted(one or UNNAMED for one in servers)) or "none"
+            missing = f"there is no server {name!r}" if name else "it names no server, and there is none without a name"
+            raise UsageError(f"{id_}: {missing} in the settings; there are: {known}")
+        servers[name].check_files()
+    return {name: servers[name] for name in wanted}
 
 
 def timeout_of(arguments: Namespace, settings: Settings) -> float:
@@ -66,18 +87,35 @@ def timeout_of(arguments: Namespace, settings: Settings) -> float:
 
 
 @contextmanager
-def opened(choice: DataChoice, at: datetime | None) -> Iterator[tuple[Source, datetime]]:
-    """The chosen source, and the time of evaluation that goes with it unless one is given."""
+def opened(
+    choice: DataChoice, objectives: Sequence[Objective], at: datetime | None
+) -> Iterator[tuple[ReportSource, datetime]]:
+    """The chosen source of these objectives, and the time of evaluation that goes with it unless one is given."""
     if choice.ledger is not None:
+        from slo.ledger.memory import LedgerMemory
         from slo.ledger.source import LedgerSource
         from slo.ledger.store import Ledger
 
         with Ledger(choice.ledger) as ledger:
-            yield LedgerSource(ledger), at or _newest(ledger.newest_minute(), utc_now())
-    elif choice.prometheus_url is not None:
+            if at is not None:
+                yield LedgerSource(ledger), at
+            else:
+                at = _newest(ledger.newest_minute(), utc_now())
+                yield LedgerMemory(ledger, objectives, at_minute=minute_of(at)), at
+    elif choice.servers is not None:
+        from slo.source.many import ManySources
         from slo.source.prometheus import PrometheusSource
 
-        yield PrometheusSource(choice.prometheus_url, timeout_seconds=choice.timeout_seconds), at or utc_now()
+        servers = needed_servers(choice.servers, objectives)
+        yield (
+            ManySources(
+                {
+                    name: PrometheusSource(server, timeout_seconds=choice.timeout_seconds)
+                    for name, server in servers.items()
+                }
+            ),
+            at or utc_now(),
+        )
     elif choice.data is not None:
         from slo.source.frame import FrameSource
 

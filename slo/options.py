@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -107,14 +107,7 @@ def _add_report_options(parser: ArgumentParser) -> None:
         metavar="TIME",
         help="RFC 3339 with a zone (now; with --data the end of the file)",
     )
-    parser.add_argument(
-        "--slo",
-        dest="globs",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="only ids that match, such as 'shop/*'",
-    )
+    _add_slo_option(parser)
     _add_prometheus_options(parser)
     parser.add_argument(
         "--data",
@@ -167,11 +160,73 @@ def _add_ledger_verbs(parser: ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser, required=True)
     for name, help_text, add_options in (
         ("status", "what is counted, until when, and what is missing", _add_status_options),
+        ("export", "write the counts of every minute to a Parquet or CSV file", _add_export_options),
+        ("import", "take in the counts of a Parquet or CSV file, all or none", _add_import_options),
+        ("verify", "count a stretch anew from the source and compare", _add_verify_options),
+        ("recount", "count by today's indicators what former ones counted", _add_recount_options),
+        ("prune", "remove the history of objectives that are gone, or that is old", _add_prune_options),
     ):
         verb = verbs.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+        _add_ledger_option(verb)
         add_options(verb)
+        # Given before the verb, it must not be forgotten for want of it behind.
+        verb.add_argument("--settings", type=Path, metavar="FILE", default=SUPPRESS, help="TOML file of settings")
+
+
+def _add_slo_option(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--slo",
+        dest="globs",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only ids that match, such as 'shop/*'",
+    )
 
 
 def _add_status_options(parser: ArgumentParser) -> None:
-    _add_ledger_option(parser)
+    _add_slo_option(parser)
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="table or json (table)")
+
+
+def _add_export_options(parser: ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, metavar="FILE", help="the .parquet or .csv file to write")
+    _add_slo_option(parser)
+    _add_times(parser, "the first minute (the first there is)", "the end of the last minute (the last there is)")
+
+
+def _add_import_options(parser: ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, metavar="FILE", help="a .parquet or .csv file, as export writes them")
+    parser.add_argument("--replace", action="store_true", help="put its minutes in the place of what is there")
+
+
+def _add_verify_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    _add_prometheus_options(parser)
+    _add_slo_option(parser)
+    _add_times(parser, "where to begin (a day before the end)", "where to end (where counts are final)")
+
+
+def _add_recount_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    _add_prometheus_options(parser)
+    _add_slo_option(parser)
+    parser.add_argument(
+        "--from",
+        dest="begin",
+        metavar="TIME",
+        help="recount everything from then on, also what today's indicator counted",
+    )
+
+
+def _add_prune_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    parser.add_argument(
+        "--older-than", metavar="DURATION", help="remove minutes older than that, whatever their objective"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+
+def _add_times(parser: ArgumentParser, begin_help: str, end_help: str) -> None:
+    parser.add_argument("--from", dest="begin", metavar="TIME", help=begin_help)
+    parser.add_argument("--to", dest="end", metavar="TIME", help=end_help)

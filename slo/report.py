@@ -109,8 +109,9 @@ def evaluate(
         minutes: events.within(Interval(at_minute - minutes, at_minute)) for minutes in policy.window_minutes
     }
     alerts = alert_states(policy, window_counts, budget_ratio, objective.window.nominal_minutes)
-    coverage, observed = _coverage(events, window, counts)
-    doubts = _doubts(objective, events, window, coverage, observed)
+    seen = events.observed
+    coverage, observed = _coverage(seen, window, counts)
+    doubts = _doubts(objective, seen, window, coverage, observed)
     notes = (*reasons, *(note for note, _ in doubts), *_zero_budget(budget_ratio))
     return ObjectiveReport(
         slo=group_id(objective.id, group),
@@ -128,16 +129,16 @@ def evaluate(
         burn_rates=tuple(
             BurnRate(
                 window_minutes=minutes,
-                burn_rate=burn_rate_of(seen, budget_ratio),
-                bad_events=seen.bad,
-                total_events=seen.total,
+                burn_rate=burn_rate_of(of_window, budget_ratio),
+                bad_events=of_window.bad,
+                total_events=of_window.total,
             )
-            for minutes, seen in window_counts.items()
+            for minutes, of_window in window_counts.items()
         ),
         alerts=alerts,
         coverage_ratio=coverage,
         observed_ratio=observed,
-        data_until=events.observed.end if events.observed else None,
+        data_until=seen.end if seen else None,
         state=_state(counts, budget_ratio, alerts, insufficient=any(fatal for _, fatal in doubts)),
         reasons=notes,
     )
@@ -150,27 +151,27 @@ def unavailable(objective: Objective, error: Exception, *, at: datetime) -> Obje
     return replace(nothing, reasons=(Reason(code="source_error", message=str(error)), *kept))
 
 
-def _coverage(events: Events, window: Interval, counts: WindowCounts) -> tuple[float, float]:
+def _coverage(seen: Interval | None, window: Interval, counts: WindowCounts) -> tuple[float, float]:
     """Counted share of the time since the first observation, and that time's share of the window."""
-    if events.observed is None or events.observed.start >= window.end:
+    if seen is None or seen.start >= window.end:
         return 0.0, 0.0
-    minutes = window.end - max(window.start, events.observed.start)
+    minutes = window.end - max(window.start, seen.start)
     return counts.covered_minutes / minutes, minutes / window.minutes
 
 
 def _doubts(
-    objective: Objective, events: Events, window: Interval, coverage: float, observed: float
+    objective: Objective, seen: Interval | None, window: Interval, coverage: float, observed: float
 ) -> list[tuple[Reason, bool]]:
     """What limits trust in the figures, each with whether it makes them insufficient."""
-    if events.observed is None:
+    if seen is None:
         return [(Reason(code="no_data", message="no data were found"), False)]
     doubts = []
     if observed < 1:
         minimum = float(objective.min_observed_ratio)
-        seen, whole = round(observed * window.minutes) * 60, window.minutes * 60
+        seconds, whole = round(observed * window.minutes) * 60, window.minutes * 60
         doubts.append(
             (
-                Reason(code="young", message=f"{_of_days(seen, whole)} seen", observed=observed, threshold=minimum),
+                Reason(code="young", message=f"{_of_days(seconds, whole)} seen", observed=observed, threshold=minimum),
                 observed < minimum,
             )
         )
@@ -181,9 +182,9 @@ def _doubts(
             f"{seen_percent:g} % of the time since the first observation was seen, {minimum * 100:g} % is required"
         )
         doubts.append((Reason(code="coverage", message=message, observed=coverage, threshold=minimum), True))
-    behind = window.end - events.observed.end
+    behind = window.end - seen.end
     if behind > STALE_AFTER_MINUTES:
-        end = f"{datetime_of(events.observed.end):%Y-%m-%d %H:%M} UTC"
+        end = f"{datetime_of(seen.end):%Y-%m-%d %H:%M} UTC"
         message = f"the data end at {end}, {format_duration(behind * 60)} before"
         doubts.append((Reason(code="stale", message=message, observed=behind, threshold=STALE_AFTER_MINUTES), True))
     return doubts

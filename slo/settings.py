@@ -1,7 +1,8 @@
 """What the environment and the TOML file say; flags come on top of both, in the command line.
 
 Precedence: SLO_* variables, over the TOML file (SLO_SETTINGS, else ./slo.toml if there is one), over the defaults.
-A key of the file is the variable's name without SLO_, in small letters: SLO_PROMETHEUS_URL is prometheus_url.
+A key of the file is the variable's name without SLO_, in small letters: SLO_PROMETHEUS_URL is prometheus_url. Servers
+with names or credentials stand in the file alone: tables [prometheus.NAME], [prometheus.default] for the unnamed one.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from slo.errors import UsageError
-from slo.redaction import without_password
+from slo.server_settings import UNNAMED, read_servers
+from slo.server_settings import check_prometheus_url as check_prometheus_url
+from slo.source.server import Server
 from slo.units import parse_duration
 
 DEFAULT_FILE = Path("slo.toml")
@@ -25,15 +29,20 @@ _KEYS = ("objectives", "prometheus_url", "timeout_seconds", "output", "ledger", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Settings that hold where no flag says otherwise."""
+    """Settings that hold where no flag says otherwise. servers: by name, "" for the one without a name."""
 
     objectives: tuple[Path, ...] = ()
-    prometheus_url: str | None = None
+    servers: Mapping[str, Server] = field(default_factory=lambda: MappingProxyType({}))
     timeout_seconds: float = 60.0
     output: str = "table"
     ledger: str | None = None
     retention_minutes: int = 396 * 1440
     cycle_seconds: float = 60.0
+
+    @property
+    def prometheus_url(self) -> str | None:
+        """The preferred address of the server without a name."""
+        return self.servers[""].urls[0] if "" in self.servers else None
 
 
 def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -55,13 +64,6 @@ def check_output(value: object, place: str) -> str:
     if value not in OUTPUTS:
         raise UsageError(f"{place}: {value!r} is none of {', '.join(OUTPUTS)}")
     return str(value)
-
-
-def check_prometheus_url(url: str, place: str) -> str:
-    """The URL, if it is one that a Prometheus can be asked at. place: what to name in the error."""
-    if not re.match(r"https?://[^/\s?#]", url.strip(), re.IGNORECASE):
-        raise UsageError(f"{place}: {without_password(url)!r} is no address; write one such as http://prometheus:9090")
-    return url.strip()
 
 
 def check_timeout(value: object, place: str) -> float:
@@ -92,9 +94,13 @@ def _from_file(file: Path) -> dict[str, tuple[object, str]]:
         raise UsageError(f"{file}: is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file}: is not TOML: {error}") from None
-    unknown = [key for key in values if key not in _KEYS]
+    unknown = [key for key in values if key not in (*_KEYS, "prometheus")]
     if unknown:
-        raise UsageError(f"{file}: unknown setting {unknown[0]!r}; there are: {', '.join(_KEYS)}")
+        raise UsageError(f"{file}: unknown setting {unknown[0]!r}; there are: {', '.join(_KEYS)}, prometheus")
+    if "prometheus" in values:
+        values["prometheus"] = read_servers(values["prometheus"], file)
+        if "" in values["prometheus"] and "prometheus_url" in values:
+            raise UsageError(f"{file}: prometheus_url and [prometheus.{UNNAMED}] exclude each other: keep one")
     if "objectives" in values:
         values["objectives"] = _paths_beside(file, values["objectives"])
     return {key: (value, f"{file}: {key}") for key, value in values.items()}
@@ -115,20 +121,27 @@ def _paths_beside(file: Path, value: object) -> list[str]:
 def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
     defaults = Settings()
     paths, _ = values.get("objectives", ((), ""))
-    url, url_place = values.get("prometheus_url", (None, ""))
     timeout, timeout_place = values.get("timeout_seconds", (defaults.timeout_seconds, ""))
     output, output_place = values.get("output", (defaults.output, ""))
     ledger, _ = values.get("ledger", (None, ""))
     retention, retention_place = values.get("retention", ("396d", ""))
     cycle, cycle_place = values.get("cycle", ("1m", ""))
-    if url is not None and not isinstance(url, str):
-        raise UsageError(f'{url_place}: write an address as text, such as "http://prometheus:9090"')
     return Settings(
         objectives=tuple(Path(path) for path in paths) if isinstance(paths, Sequence) else (),
-        prometheus_url=check_prometheus_url(url, url_place) if url else None,
+        servers=MappingProxyType(_servers(values)),
         timeout_seconds=check_timeout(timeout, timeout_place),
         output=check_output(output, output_place),
         ledger=str(ledger) if ledger else None,
         retention_minutes=round(check_duration(retention, retention_place) / 60),
         cycle_seconds=check_duration(cycle, cycle_place),
     )
+
+
+def _servers(values: Mapping[str, tuple[object, str]]) -> dict[str, Server]:
+    """An address from a variable stands for the whole unnamed server: credentials of another one do not go there."""
+    tables, _ = values.get("prometheus", ({}, ""))
+    assert isinstance(tables, dict)
+    url, place = values.get("prometheus_url", (None, ""))
+    if url is not None and not isinstance(url, str):
+        raise UsageError(f'{place}: write an address as text, such as "http://prometheus:9090"')
+    return tables | ({"": Server(urls=(check_prometheus_url(url, place),))} if url else {})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,22 @@ from slo.source.fleet import Episode, Fleet, FleetSpec, Gap, simulate
 from slo.source.protocol import SeriesSamples
 from tests.support import postgres
 from tests.support.postgres import PostgresFailedError, PostgresServer, running_postgres
-from tests.support.prometheus import CURE, PrometheusFailedError, prometheus_with
+from tests.support.prometheus import TOOLS, PrometheusFailedError, prometheus_with
+from tests.support.victoria_metrics import victoria_metrics_with
 
 FLEET_START = 29_800_800
 """2026-08-30T00:00:00Z, in minutes since the epoch."""
 
 LoadPrometheus = Callable[[Iterable[SeriesSamples]], str]
+LoadServer = Callable[[str, Iterable[SeriesSamples]], str]
+
+STARTERS: dict[str, Callable[..., AbstractContextManager[str]]] = {
+    "prometheus": prometheus_with,
+    "prometheus-3": partial(prometheus_with, program=str(TOOLS / "prometheus3" / "prometheus")),
+    "victoria-metrics": victoria_metrics_with,
+}
+SERVERS = ("prometheus", "victoria-metrics", pytest.param("prometheus-3", marks=pytest.mark.platform))
+"""The kinds of server that everything must be true of; one of them takes minutes to build."""
 
 
 @pytest.fixture(scope="session")
@@ -42,24 +53,36 @@ def known_fleet() -> Fleet:
 
 
 @pytest.fixture(scope="session")
-def load_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadPrometheus]:
-    """Starts a Prometheus that holds the given series, and gives its URL; all are stopped at the end."""
+def load_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadServer]:
+    """Starts a server of the given kind that holds the given series, and gives its URL; all are stopped at the end."""
     with ExitStack() as running:
 
-        def start(series: Iterable[SeriesSamples]) -> str:
-            directory: Path = tmp_path_factory.mktemp("prometheus")
+        def start(kind: str, series: Iterable[SeriesSamples]) -> str:
+            directory: Path = tmp_path_factory.mktemp(kind)
             try:
-                return running.enter_context(prometheus_with(series, directory))
+                return running.enter_context(STARTERS[kind](series, directory))
             except PrometheusFailedError as error:
-                pytest.fail(f"these tests need a real Prometheus: {error}; if it is missing, {CURE}")
+                pytest.fail(f"these tests need a real {kind}: {error}")
 
         yield start
 
 
 @pytest.fixture(scope="session")
-def fleet_url(known_fleet: Fleet, load_prometheus: LoadPrometheus) -> str:
+def load_prometheus(load_server: LoadServer) -> LoadPrometheus:
+    """Starts a Prometheus that holds the given series, and gives its URL; all are stopped at the end."""
+    return partial(load_server, "prometheus")
+
+
+@pytest.fixture(scope="session")
+def fleet_url_of(known_fleet: Fleet, load_server: LoadServer) -> Callable[[str], str]:
+    """The URL of a server of the given kind that holds the fleet of known truth."""
+    return cache(lambda kind: load_server(kind, (one for group in known_fleet.series.values() for one in group)))
+
+
+@pytest.fixture(scope="session")
+def fleet_url(fleet_url_of: Callable[[str], str]) -> str:
     """The URL of a Prometheus that holds the fleet of known truth."""
-    return load_prometheus(one for group in known_fleet.series.values() for one in group)
+    return fleet_url_of("prometheus")
 
 
 @pytest.fixture(scope="session")

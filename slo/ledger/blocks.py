@@ -127,6 +127,11 @@ def _rows(series_id: int, stretch: Stretch) -> Iterator[dict[str, Any]]:
         for start, (good, bad, covered) in enumerate(counts, stretch.start):
             yield _row(series_id, start, 1, good, bad, covered, None)
         return
+    yield from packed_rows(series_id, stretch)
+
+
+def packed_rows(series_id: int, stretch: Stretch) -> Iterator[dict[str, Any]]:
+    """A row for each UTC day of the stretch, or for each hour of a short one."""
     unit = DAY if stretch.good.size > HOUR else HOUR
     for number in range(stretch.start // unit, -(-stretch.end // unit)):
         part = stretch.part(Interval(number * unit, (number + 1) * unit))

@@ -10,21 +10,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from slo.errors import SourceError, SourceUnreachableError
 from slo.ledger.batches import batches
 from slo.ledger.checkpoint import Checkpoint
 from slo.ledger.counting import Late
-from slo.ledger.gaps import grown, has_hole, is_due
+from slo.ledger.gaps import RETRY_AFTER_MINUTES, Growth, grown, has_hole, is_due
 from slo.ledger.pace import QUARTER, Lag, final_until, live_until
 from slo.ledger.reading import ReadingPlan
 from slo.ledger.stepping import Outcome, scrape_interval_ms, step
 from slo.ledger.store import Gap, Ledger, Write
-from slo.ledger.stretch import Provenance, joined
+from slo.ledger.stretch import Provenance, Stretch, joined
 from slo.ledger.tracked import Tracked
 from slo.source.protocol import SampleReader
+from slo.source.targets import scraped_after
 from slo.units import MINUTE_MS
+from slo.window import Interval
 
 _LONGEST_STEP_MINUTES = 1440
 _READS_AT_ONCE = 4
@@ -107,19 +109,19 @@ class ServerCollector:
         ahead = all(one.live is not None and one.live.horizon >= until for one in together)
         provenance = Provenance.REREAD if ahead else Provenance.BACKFILLED
         outcomes = self._outcomes(before, until, provenance if self._rereads else Provenance.LIVE, result, executor)
-        writes, gaps = [], {}
+        writes: list[Write] = []
+        growths: dict[str, Growth] = {}
         for id_, outcome in outcomes.items():
             one = self._tracked[id_]
             if not self._rereads:
                 writes.append(_write(one, outcome))
                 continue
-            gap, goes_on = grown(one.gap, one.epoch, before[id_], outcome)
-            writes.append(_write(one, outcome, (gap,) if gap else ()))
-            gaps[id_] = (gap, goes_on)
+            growth = growths[id_] = self._asked(grown(one.gap, one.epoch, before[id_], outcome))
+            writes.append(_write(one, outcome, growth))
         self._ledger.write(writes)
         for id_, outcome in outcomes.items():
             self._tracked[id_].final = outcome.after
-            self._remember_gap(self._tracked[id_], *gaps.get(id_, (None, False)))
+            self._remember_gap(self._tracked[id_], growths.get(id_, Growth()))
 
     def _outcomes(
         self,
@@ -169,37 +171,27 @@ class ServerCollector:
             one = next((one for one in self._tracked.values() if one.epoch.id == gap.epoch_id), None)
             if one is None or one.gap is gap or self._is_unreachable(result):
                 continue
-            tried = Gap(gap.epoch_id, gap.start, gap.end, gap.tries + 1, gap.checkpoint)
-            outcomes = self._step(
-                {one.objective.id: gap.checkpoint},
-                gap.end,
-                Provenance.REREAD,
-                result,
-                executor,
-                self._reading,
-                Late.DROP,
-            )
+            before = {one.objective.id: gap.checkpoint}
+            outcomes = self._step(before, gap.end, Provenance.REREAD, result, executor, self._reading, Late.DROP)
             for outcome in outcomes.values():
-                better = _covered(outcome) > self._known_coverage(one, outcome)
-                kept = () if tried.tries >= 3 else (tried,)
-                self._ledger.write(
-                    [
-                        Write(
-                            one.epoch,
-                            outcome.counted.complete if better else {},
-                            gaps=() if better else kept,
-                            filled=(gap,),
-                        )
-                    ]
-                )
-                self._gaps.remove(gap)
-                self._gaps += [] if better else kept
+                self._retried(one, gap, outcome)
 
-    def _known_coverage(self, one: Tracked, outcome: Outcome) -> int:
+    def _retried(self, one: Tracked, gap: Gap, outcome: Outcome) -> None:
+        """Keep what was found anew; while something is missing still, try again later."""
+        known, found = self._known(one, outcome), outcome.counted.complete[()]
+        # Fewer events or less coverage than before: the source has forgotten meanwhile.
+        kept = found.covered.sum() >= known.covered.sum() and _events(found) >= _events(known) - 1
+        tried = replace(gap, tries=gap.tries + 1)
+        again = (tried,) if tried.tries < len(RETRY_AFTER_MINUTES) and (has_hole(outcome) or not kept) else ()
+        self._ledger.write([Write(one.epoch, outcome.counted.complete if kept else {}, gaps=again, filled=(gap,))])
+        self._gaps.remove(gap)
+        self._gaps += again
+
+    def _known(self, one: Tracked, outcome: Outcome) -> Stretch:
         interval = outcome.counted.complete[()].interval
         ids = self._ledger.series([one.epoch.id])[one.epoch.id]
         blocks = [block for _, block in self._ledger.blocks([ids[()]] if () in ids else [], interval)]
-        return int(joined(blocks, interval).covered.sum())
+        return joined(blocks, interval)
 
     def _step(
         self,
@@ -238,12 +230,19 @@ class ServerCollector:
             return final_until(now_ms, phase % QUARTER)
         return live_until(now_ms, self._lag)
 
-    def _remember_gap(self, one: Tracked, gap: Gap | None, goes_on: bool) -> None:
+    def _asked(self, growth: Growth) -> Growth:
+        """Whether a silent target was late: then its gap is a hole, to be read again at once."""
+        if growth.gap is None or not growth.ask:
+            return growth
+        late = scraped_after(self._reading, growth.ask, Interval(growth.gap.start - QUARTER, growth.gap.end))
+        return Growth(replace(growth.gap, is_hole=True)) if late else growth
+
+    def _remember_gap(self, one: Tracked, growth: Growth) -> None:
         if one.gap is not None and one.gap in self._gaps:
             self._gaps.remove(one.gap)
-        if gap is not None:
-            self._gaps.append(gap)
-        one.gap = gap if goes_on else None
+        if growth.gap is not None:
+            self._gaps.append(growth.gap)
+        one.gap = growth.gap if growth.goes_on else None
 
     def _other_replicas(self) -> Iterator[SampleReader]:
         others = getattr(self._reader, "others", None)
@@ -254,8 +253,20 @@ class ServerCollector:
         return any(isinstance(error, SourceUnreachableError) for error in result.failures.values())
 
 
-def _write(one: Tracked, outcome: Outcome, gaps: tuple[Gap, ...] = ()) -> Write:
-    return Write(one.epoch, outcome.counted.complete, outcome.counted.amendments, outcome.after, gaps)
+def _write(one: Tracked, outcome: Outcome, growth: Growth | None = None) -> Write:
+    growth = growth or Growth()
+    return Write(
+        one.epoch,
+        outcome.counted.complete,
+        outcome.counted.amendments,
+        outcome.after,
+        gaps=(growth.gap,) if growth.gap else (),
+        filled=(growth.dropped,) if growth.dropped else (),
+    )
+
+
+def _events(stretch: Stretch) -> int:
+    return int(stretch.good.sum() + stretch.bad.sum())
 
 
 def _covered(outcome: Outcome) -> int:

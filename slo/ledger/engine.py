@@ -80,7 +80,7 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     # The driver begins transactions late and implicitly, so that two writers could meet in the middle: we do it.
     connection.isolation_level = None
     _claim_sqlite(connection)
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "mmap_size=268435456"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
         connection.execute(f"PRAGMA {pragma}")
 
 

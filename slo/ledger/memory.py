@@ -16,12 +16,13 @@ from slo.ledger.checkpoint import Notes
 from slo.ledger.remembered import DAY, HOUR, RECENT_MINUTES, Edge, RememberedSeries
 from slo.ledger.source import LedgerSource, reasons_of
 from slo.ledger.store import BlockRow, Epoch, Ledger, Write
-from slo.ledger.stretch import Provenance, Stretch, decode, joined
+from slo.ledger.stretch import FULL, Provenance, Stretch, decode, joined
 from slo.objective import Group, Objective
 from slo.report import Reason, needed_interval
 from slo.source.protocol import Findings, Progress
 from slo.window import Interval
 
+_LOADED_AT_ONCE = 500
 _AHEAD_MINUTES = 55
 """The hours that edges come to next are fetched over so many minutes, some objectives in each."""
 
@@ -100,7 +101,7 @@ class LedgerMemory:
                         wanted[hour][held.ids[group]] = series
         for hour, series_of in wanted.items():
             interval = Interval(hour * HOUR // DAY * DAY, (hour + 1) * HOUR)
-            for series_id, blocks in _by_series(self._ledger.rows(series_of, interval)):
+            for series_id, blocks in _by_series(self._ledger.block_rows(list(series_of), interval)):
                 series_of.pop(series_id).add_hour(hour, joined(list(map(_decoded, blocks)), interval))
             for series in series_of.values():
                 series.add_hour(hour, Stretch.empty(interval))
@@ -143,12 +144,18 @@ class LedgerMemory:
 
     def _load_series(self, first_days: Mapping[int, int], at_minute: int) -> Iterator[tuple[int, RememberedSeries]]:
         """Every series from its first day on: sums of days, and by minute what is recent."""
+        every = sorted(first_days)
+        for low in range(0, len(every), _LOADED_AT_ONCE):
+            part = {id_: first_days[id_] for id_ in every[low : low + _LOADED_AT_ONCE]}
+            yield from self._load_part(part, at_minute)
+
+    def _load_part(self, first_days: Mapping[int, int], at_minute: int) -> Iterator[tuple[int, RememberedSeries]]:
         recent_start = (at_minute - RECENT_MINUTES) // HOUR * HOUR
         everything = Interval(min(first_days.values()) * DAY, at_minute + DAY)
         sums = dict(_by_series(self._ledger.sums(first_days, everything)))
         starts = {id_: _recent_start(sums.get(id_, []), recent_start) for id_ in first_days}
         minutes = Interval(min(starts.values()), everything.end)
-        recent = dict(_by_series(self._ledger.rows(first_days, minutes)))
+        recent = dict(_by_series(self._ledger.block_rows(first_days, minutes)))
         for id_, first_day in first_days.items():
             start = max(starts[id_], first_day * DAY)
             rows = [row for row in recent.get(id_, []) if row[1] >= start]
@@ -181,10 +188,17 @@ def _remembered(first_day: int, rows: Sequence[BlockRow], recent: Stretch, load:
     before = [row for row in rows if first_day * DAY <= row[1] < recent.start]
     days = np.zeros((3, recent.start // DAY - first_day + 2), np.int64)
     if before:
-        table = np.array([(row[1], *row[3:6]) for row in before], np.int64)
-        np.add.at(days.T, table[:, 0] // DAY - first_day + 1, table[:, 1:])
+        table = np.array([row[1:6] for row in before], np.int64)
+        np.add.at(days.T, table[:, 0] // DAY - first_day + 1, table[:, 2:])
     days = np.cumsum(days, axis=1)
-    return RememberedSeries(first_day, days[:, :-1], Edge(*days[:, -1].tolist()), recent, load)
+    base = Edge(*days[:, -1].tolist())
+    return RememberedSeries(first_day, days[:, :-1], base, recent, load, observed_from=_observed_from(before))
+
+
+def _observed_from(rows: Sequence[BlockRow]) -> int | None:
+    """The beginning of the first block with coverage, if it is covered throughout; else only its minutes tell."""
+    first = next((row for row in rows if row[5]), None)
+    return None if first is None or first[5] < FULL * first[2] else first[1]
 
 
 def _recent_minutes(rows: Sequence[BlockRow], start: int) -> Stretch:

@@ -38,13 +38,21 @@ class RememberedSeries:
     """Events of one series since the beginning of a day, as in Events.
 
     days: cumulative at the beginnings of days, from `first_day` to the one in which the recent minutes begin;
-    base: at the beginning of `recent`; load: the minutes of an interval, from the store.
+    base: at the beginning of `recent`; load: the minutes of an interval, from the store; observed_from: the beginning
+    of the first minute that was covered, where it is known.
     """
 
     slice_minutes = 0
 
     def __init__(
-        self, first_day: int, days: Sums, base: Edge, recent: Stretch, load: Callable[[Interval], Stretch]
+        self,
+        first_day: int,
+        days: Sums,
+        base: Edge,
+        recent: Stretch,
+        load: Callable[[Interval], Stretch],
+        *,
+        observed_from: int | None = None,
     ) -> None:
         self._first_day = first_day
         self._days = days
@@ -53,7 +61,8 @@ class RememberedSeries:
         self._load = load
         self._pages: dict[int, Sums] = {}
         self._edges: dict[int, Edge] = {}
-        self._observed_from: int | None = None
+        self._observed_from = observed_from
+        self._observed_end: int | None = None
         self.coverage_of: RememberedSeries = self
         """Whose coverage this series shares: a group is covered when its objective is."""
 
@@ -79,7 +88,9 @@ class RememberedSeries:
             return None
         if self._observed_from is None:
             self._observed_from = self._first_covered()
-        return Interval(self._observed_from, self._last_covered())
+        if self._observed_end is None:
+            self._observed_end = self._last_covered()
+        return Interval(self._observed_from, self._observed_end)
 
     def edge(self, minute: int) -> Edge:
         """Everything counted up to a minute; what is out of reach holds nothing."""
@@ -116,6 +127,7 @@ class RememberedSeries:
         minutes[:, low:high] = minutes[:, low:high] + fresh if add else fresh
         self._recent = np.cumsum(np.concatenate([self._recent[:, :1], minutes], axis=1), axis=1)
         self._edges.clear()
+        self._observed_end = None
         if minutes.shape[1] > 2 * RECENT_MINUTES:
             self._shorten()
         return True

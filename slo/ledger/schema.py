@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Engine,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -76,6 +78,9 @@ BLOCK = Table(
 )
 """Counts of the minutes (start, start + minutes], covered in thousandths; data: each minute, NULL for a live one."""
 
+SUMS = Index("block_sums", *(BLOCK.c[name] for name in ("series_id", "start", "minutes", "good", "bad", "covered")))
+"""The sums apart from the data, which take a hundred times the space: whoever needs no minutes reads these alone."""
+
 CHECKPOINT = Table(
     "checkpoint",
     metadata,
@@ -93,9 +98,10 @@ GAP = Table(
     Column("start", Integer, primary_key=True, autoincrement=False),
     Column("end", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
+    Column("is_hole", Boolean, nullable=False),
     Column("checkpoint", LargeBinary, nullable=False),
 )
-"""Minutes that nothing was seen of, to be read again: samples may still arrive. checkpoint: from where to count."""
+"""Minutes of which something is missing (is_hole), or may be, to be read again. checkpoint: from where to count."""
 
 
 def prepare(engine: Engine, name: str) -> None:

@@ -51,13 +51,10 @@ class LedgerSource:
         return dict(chains)
 
     def _groups(self, interval: Interval, epochs: Sequence[Epoch]) -> dict[Group, EventSeries]:
-        ends = [*(epoch.since for epoch in epochs[1:]), interval.end]
         parts: dict[Group, list[Stretch]] = defaultdict(list)
-        for epoch, end in zip(epochs, ends, strict=True):
-            inside = Interval(max(interval.start, epoch.since), min(interval.end, end))
-            if inside.minutes > 0:
-                for group, stretch in self._stretches(epoch, inside).items():
-                    parts[group].append(stretch)
+        for epoch, inside in in_force(epochs, interval):
+            for group, stretch in self._stretches(epoch, inside).items():
+                parts[group].append(stretch)
         whole = joined(parts[()], interval)
         return {group: _events(joined(stretches, interval), whole) for group, stretches in sorted(parts.items())}
 
@@ -67,6 +64,17 @@ class LedgerSource:
         for series_id, block in self._ledger.blocks(ids.values(), interval):
             blocks[series_id].append(block)
         return {group: joined(blocks[series_id], interval) for group, series_id in ids.items()}
+
+
+def in_force(epochs: Sequence[Epoch], interval: Interval) -> list[tuple[Epoch, Interval]]:
+    """The epochs of one objective, each with the part of the interval that it answers for: the newest for all since."""
+    end, found = interval.end, []
+    for epoch in reversed(epochs):
+        inside = Interval(max(interval.start, epoch.since), end)
+        if inside.minutes > 0:
+            found.append((epoch, inside))
+            end = inside.start
+    return found[::-1]
 
 
 def _events(stretch: Stretch, whole: Stretch) -> EventSeries:

@@ -7,7 +7,8 @@ whatever ends a process, the next one goes on without losing or repeating an eve
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +24,7 @@ from slo.objective import Group
 from slo.window import Interval
 
 _IN_ONE_QUERY = 500
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,18 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gap:
-    """Minutes of which nothing was seen, to be read again from the checkpoint before them. tries: how often it was."""
+    """Minutes of which something is missing, to be read again from the checkpoint before them.
+
+    end: the horizon of the last step in it. tries: how often it was. is_hole: False while nothing but the silence of
+    a target speaks for it.
+    """
 
     epoch_id: int
     start: int
     end: int
     tries: int
     checkpoint: Checkpoint
+    is_hole: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +79,8 @@ class Promise:
     period: str
 
 
-BlockRow = tuple[int, int, int, int, int, int, bytes | None]
+BlockRow = Sequence[Any]
+"""Series id, start, minutes, good, bad, thousandths covered, data."""
 
 
 class Ledger:
@@ -103,29 +111,54 @@ class Ledger:
         """The connection that writes; a lease held on it ends with it."""
         return self._writing
 
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """What is written inside takes effect as a whole at its end, or not at all; may hold others."""
+        if self._writing.in_transaction():
+            yield self._writing
+            return
+        try:
+            with failures_of(self.name), self._writing.begin():
+                yield self._writing
+        except BaseException:
+            self._series.clear()
+            raise
+
+    def rows(self, query: Executable) -> Iterator[Row[Any]]:
+        """Rows of a transaction of its own, so that no snapshot outlives the question."""
+        with failures_of(self.name), self._reading.begin():
+            for part in self._reading.execute(query).partitions(_ROWS_AT_ONCE):
+                yield from part
+
     def epochs(self) -> list[Epoch]:
         """Every epoch, in the order of objectives and numbers."""
-        rows = self._rows(select(EPOCH).order_by(EPOCH.c.slo, EPOCH.c.number))
+        rows = self.rows(select(EPOCH).order_by(EPOCH.c.slo, EPOCH.c.number))
         return [Epoch(row.id, row.slo, row.number, row.since, row.indicator) for row in rows]
 
     def begin_epoch(self, slo: str, since: int, indicator: str) -> Epoch:
         """Count an objective by this indicator from a minute on."""
-        with failures_of(self.name), self._writing.begin():
+        with self.transaction():
             last = self._writing.execute(select(func.max(EPOCH.c.number)).where(EPOCH.c.slo == slo)).scalar() or 0
             values = {"slo": slo, "number": last + 1, "since": since, "indicator": indicator}
             key = self._writing.execute(EPOCH.insert().values(**values)).inserted_primary_key
         assert key is not None
         return Epoch(key[0], slo, last + 1, since, indicator)
 
+    def move_epoch(self, epoch: Epoch, since: int) -> Epoch:
+        """Let an epoch answer from another minute on."""
+        with self.transaction() as connection:
+            connection.execute(EPOCH.update().where(EPOCH.c.id == epoch.id).values(since=since))
+        return replace(epoch, since=since)
+
     def promises(self) -> list[Promise]:
         """Every target that was ever in force, in the order of objectives and time."""
-        rows = self._rows(select(PROMISE).order_by(PROMISE.c.slo, PROMISE.c.since))
+        rows = self.rows(select(PROMISE).order_by(PROMISE.c.slo, PROMISE.c.since))
         return [Promise(row.slo, row.since, row.target, row.period) for row in rows]
 
     def record_promises(self, promises: Sequence[Promise]) -> None:
         """Note from when on targets hold."""
         rows = [{"slo": p.slo, "since": p.since, "target": p.target, "period": p.period} for p in promises]
-        with failures_of(self.name), self._writing.begin():
+        with self.transaction():
             for row in rows:
                 where = (PROMISE.c.slo == row["slo"]) & (PROMISE.c.since == row["since"])
                 self._writing.execute(PROMISE.delete().where(where))
@@ -134,16 +167,16 @@ class Ledger:
     def series(self, epoch_ids: Collection[int]) -> dict[int, dict[Group, int]]:
         """The ids of the series of each epoch, by group; `()` is the whole."""
         found: dict[int, dict[Group, int]] = {epoch_id: {} for epoch_id in epoch_ids}
-        for part in _parts(epoch_ids):
-            for row in self._rows(select(SERIES).where(SERIES.c.epoch_id.in_(part))):
+        for part in parts_of(epoch_ids):
+            for row in self.rows(select(SERIES).where(SERIES.c.epoch_id.in_(part))):
                 found[row.epoch_id][group_of(row.labels)] = row.id
         return found
 
     def checkpoints(self, epoch_ids: Collection[int]) -> dict[int, Checkpoint]:
         """How far each epoch is counted; those not begun are left out."""
         found = {}
-        for part in _parts(epoch_ids):
-            for row in self._rows(select(CHECKPOINT).where(CHECKPOINT.c.epoch_id.in_(part))):
+        for part in parts_of(epoch_ids):
+            for row in self.rows(select(CHECKPOINT).where(CHECKPOINT.c.epoch_id.in_(part))):
                 found[row.epoch_id] = Checkpoint.from_bytes(row.data)
         return found
 
@@ -151,14 +184,14 @@ class Ledger:
         """What reports say beside the figures of each epoch that was counted at all."""
         columns = (CHECKPOINT.c.epoch_id, CHECKPOINT.c.notes)
         found = {}
-        for part in _parts(epoch_ids):
-            for row in self._rows(select(*columns).where(CHECKPOINT.c.epoch_id.in_(part))):
+        for part in parts_of(epoch_ids):
+            for row in self.rows(select(*columns).where(CHECKPOINT.c.epoch_id.in_(part))):
                 found[row.epoch_id] = Notes.from_text(row.notes)
         return found
 
     def edges(self) -> dict[int, tuple[int, int]]:
         """Horizon and edge of each epoch's checkpoint."""
-        rows = self._rows(select(CHECKPOINT.c.epoch_id, CHECKPOINT.c.horizon, CHECKPOINT.c.edge))
+        rows = self.rows(select(CHECKPOINT.c.epoch_id, CHECKPOINT.c.horizon, CHECKPOINT.c.edge))
         return {row.epoch_id: (row.horizon, row.edge) for row in rows}
 
     def newest_minute(self) -> int | None:
@@ -175,32 +208,35 @@ class Ledger:
 
     def gaps(self) -> list[Gap]:
         """What is to be read again, oldest first."""
-        rows = self._rows(select(GAP).order_by(GAP.c.start))
-        return [Gap(row.epoch_id, row.start, row.end, row.tries, Checkpoint.from_bytes(row.checkpoint)) for row in rows]
+        rows = self.rows(select(GAP).order_by(GAP.c.start))
+        return [
+            Gap(row.epoch_id, row.start, row.end, row.tries, Checkpoint.from_bytes(row.checkpoint), row.is_hole)
+            for row in rows
+        ]
 
     def blocks(self, series_ids: Collection[int], interval: Interval) -> Iterator[tuple[int, Stretch]]:
         """Series id and minutes of every block that overlaps the interval, in the order of time for each series."""
-        for part in _parts(series_ids):
+        for part in parts_of(series_ids):
             query = select(BLOCK).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
-            for row in self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)):
+            for row in self.rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)):
                 yield row.series_id, read_block(row)
 
-    def rows(self, series_ids: Collection[int], interval: Interval) -> Iterator[BlockRow]:
+    def block_rows(self, series_ids: Collection[int], interval: Interval) -> Iterator[BlockRow]:
         """As blocks, but undecoded: series id, start, minutes, good, bad, thousandths covered, data."""
-        for part in _parts(series_ids):
+        for part in parts_of(series_ids):
             query = select(BLOCK).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
-            yield from (tuple(row) for row in self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)))
+            yield from self.rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start))
 
     def sums(self, series_ids: Collection[int], interval: Interval) -> Iterator[BlockRow]:
-        """As rows, without the data."""
+        """As block_rows, without the data."""
         columns = (*(column for column in BLOCK.c if column is not BLOCK.c.data), null())
-        for part in _parts(series_ids):
+        for part in parts_of(series_ids):
             query = select(*columns).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
-            yield from (tuple(row) for row in self._rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start)))
+            yield from self.rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start))
 
     def write(self, writes: Sequence[Write]) -> None:
         """All of the writes in one transaction, or none of them."""
-        with failures_of(self.name), self._writing.begin():
+        with self.transaction():
             ids = self._series_for(writes)
             blocks = BlockWriter(self._writing)
             for one in writes:
@@ -219,7 +255,7 @@ class Ledger:
         """The ids of all series that are written to; new ones are made. Kept only once they are committed."""
         unknown = {one.epoch.id for one in writes if one.epoch.id not in self._series}
         ids = {one.epoch.id: dict(self._series.get(one.epoch.id, {})) for one in writes}
-        for part in _parts(unknown):
+        for part in parts_of(unknown):
             for row in self._writing.execute(select(SERIES).where(SERIES.c.epoch_id.in_(part))):
                 ids[row.epoch_id][group_of(row.labels)] = row.id
         wanted = {(one.epoch.id, group) for one in writes for group in (*one.stretches, *one.amendments)}
@@ -241,7 +277,7 @@ class Ledger:
             for one in writes
             if (at := one.checkpoint) is not None
         ]
-        for part in _parts([one.epoch.id for one in writes if one.checkpoint is not None]):
+        for part in parts_of([one.epoch.id for one in writes if one.checkpoint is not None]):
             self._writing.execute(CHECKPOINT.delete().where(CHECKPOINT.c.epoch_id.in_(part)))
         if rows:
             self._writing.execute(CHECKPOINT.insert(), rows)
@@ -255,6 +291,7 @@ class Ledger:
                 "start": gap.start,
                 "end": gap.end,
                 "tries": gap.tries,
+                "is_hole": gap.is_hole,
                 "checkpoint": gap.checkpoint.to_bytes(),
             }
             for one in writes
@@ -262,11 +299,6 @@ class Ledger:
         ]
         if rows:
             self._writing.execute(GAP.insert(), rows)
-
-    def _rows(self, query: Executable) -> Iterator[Row[Any]]:
-        """Rows of a transaction of its own, so that no snapshot outlives the question."""
-        with failures_of(self.name), self._reading.begin():
-            yield from self._reading.execute(query)
 
 
 def _overlapping(interval: Interval) -> tuple[Any, ...]:
@@ -278,7 +310,8 @@ def _overlapping(interval: Interval) -> tuple[Any, ...]:
     )
 
 
-def _parts(ids: Collection[int]) -> Iterator[list[int]]:
+def parts_of(ids: Collection[int]) -> Iterator[list[int]]:
+    """As many ids as one question may name at a time."""
     every = sorted(ids)
     for low in range(0, len(every), _IN_ONE_QUERY):
         yield every[low : low + _IN_ONE_QUERY]

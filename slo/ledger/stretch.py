@@ -108,9 +108,13 @@ def decode(data: bytes, start: int) -> Stretch:
     widths = [1 << good_size, 1 << bad_size, 2, 1]
     if form != _FORM or body.size != minutes * sum(widths):
         raise LedgerError("a block of counts is damaged: its length is wrong")
-    edges = np.cumsum([0, *widths]) * minutes
-    good, bad, covered = (_from_planes(body[edges[i] : edges[i + 1]], minutes) for i in range(3))
-    return Stretch(start, good, bad, covered.astype(np.int16), body[edges[3] :])
+    bad_at = widths[0] * minutes
+    covered_at = bad_at + widths[1] * minutes
+    provenance_at = covered_at + 2 * minutes
+    good, bad = _from_planes(body[:bad_at], minutes), _from_planes(body[bad_at:covered_at], minutes)
+    low, high = body[covered_at : covered_at + minutes], body[covered_at + minutes : provenance_at]
+    covered = low + (high.astype(np.int16) << 8)
+    return Stretch(start, good, bad, covered, body[provenance_at:])
 
 
 def _planes(values: Counts, size: int | None = None) -> tuple[bytes, int]:
@@ -123,6 +127,8 @@ def _planes(values: Counts, size: int | None = None) -> tuple[bytes, int]:
 
 
 def _from_planes(planes: Codes, minutes: int) -> Counts:
-    width = planes.size // minutes if minutes else 1
+    if planes.size == minutes:
+        return planes.astype(np.int64)
+    width = planes.size // minutes
     raw = np.ascontiguousarray(planes.reshape(width, minutes).T)
     return raw.view(f"<u{width}").reshape(minutes).astype(np.int64)

@@ -12,6 +12,7 @@ from slo.errors import DataError
 from slo.promql.text import selector_text
 from slo.selector import Matcher, MatchOp, Selector
 from slo.source.prometheus_api import PrometheusApi
+from slo.source.server import Server
 
 _STATUS_LABELS = ("status", "code", "status_code", "http_status_code", "http_response_status_code", "response_code")
 _SCOPE_LABELS = ("namespace", "job")
@@ -38,12 +39,15 @@ class _Proposal:
         self.blocks[unique] = block
 
 
-def propose_objectives(url: str, *, timeout_seconds: float = 60.0) -> str:
+def propose_objectives(server: str | Server, *, timeout_seconds: float = 60.0) -> str:
     """YAML text with objectives for request counters that carry a status, duration histograms and probes.
+
+    Of replicas the preferred one is asked.
 
     Raises SourceError; DataError where the server has none of these.
     """
-    api = PrometheusApi(url, timeout_seconds=timeout_seconds)
+    known = Server(urls=(server,)) if isinstance(server, str) else server
+    api = PrometheusApi.replicas_of(known, timeout_seconds=timeout_seconds)[0]
     services: dict[str, _Proposal] = defaultdict(_Proposal)
     for finder in (_request_counters, _histograms, _probes):
         for service, name, block in finder(api):

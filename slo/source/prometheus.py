@@ -16,7 +16,9 @@ from slo.samples import SeriesSamples
 from slo.selector import Selector
 from slo.source.prometheus_api import PrometheusApi
 from slo.source.protocol import Labels, Measured, Progress
+from slo.source.replicas import ReplicatedReader
 from slo.source.sampled import SampledSource
+from slo.source.server import Server
 from slo.units import MINUTE_MS
 from slo.window import Interval
 
@@ -24,21 +26,34 @@ _SHORTEST_STRETCH_MINUTES = 15
 
 
 class PrometheusSource:
-    """Events counted from a Prometheus server; what the server warned of is noted with each objective."""
+    """Events counted from a Prometheus server; what the server warned of is noted with each objective.
 
-    def __init__(self, url: str, *, timeout_seconds: float = 60.0) -> None:
-        self._reader = PrometheusReader(PrometheusApi(url, timeout_seconds=timeout_seconds))
+    server: an address, or what the settings say of a server, replicas included.
+    """
+
+    def __init__(self, server: str | Server, *, timeout_seconds: float = 60.0) -> None:
+        known = Server(urls=(server,)) if isinstance(server, str) else server
+        apis = PrometheusApi.replicas_of(known, timeout_seconds=timeout_seconds)
+        self._replicas = tuple(PrometheusReader(api) for api in apis)
+        self._reader = ReplicatedReader(self._replicas)
 
     def events(
         self, objectives: Sequence[Objective], intervals: Sequence[Interval], progress: Progress
     ) -> dict[str, Measured | SourceError]:
         """As in the protocol."""
         found = SampledSource(self._reader).events(objectives, intervals, progress)
-        warnings = tuple(Reason(code="source_warning", message=text) for text in sorted(self._reader.warnings))
+        told = self._reader.warnings.union(*(one.warnings for one in self._replicas))
+        warnings = tuple(Reason(code="source_warning", message=text) for text in sorted(told))
         return {
             id_: replace(one, reasons=one.reasons + warnings) if isinstance(one, Measured) else one
             for id_, one in found.items()
         }
+
+
+def reader_of(server: Server, *, timeout_seconds: float) -> ReplicatedReader:
+    """Raw samples of a server, of whichever of its replicas answers."""
+    apis = PrometheusApi.replicas_of(server, timeout_seconds=timeout_seconds)
+    return ReplicatedReader([PrometheusReader(api) for api in apis])
 
 
 class PrometheusReader:
@@ -51,6 +66,9 @@ class PrometheusReader:
         self._api = api
         self.warnings: set[str] = set()
 
+    def __str__(self) -> str:
+        return str(self._api)
+
     def read(self, selector: Selector, interval: Interval) -> list[SeriesSamples]:
         """As in the protocol; an answer that would be too large is asked for in two halves."""
         try:
@@ -61,12 +79,14 @@ class PrometheusReader:
             middle = interval.start + interval.minutes // 2
             first = self.read(selector, Interval(interval.start, middle))
             return _joined([*first, *self.read(selector, Interval(middle, interval.end))])
-        return [_series(one, selector) for one in result]
+        samples = [_series(one, selector) for one in result]
+        if any(np.isnan(one.values).any() for one in samples) and self._api.speaks_metricsql():
+            return _without_end_marks(samples)
+        return samples
 
     def server_time_ms(self) -> int:
         """As in the protocol."""
-        envelope = self._api.post("/api/v1/query", {"query": "time()"})
-        return round(float(envelope["data"]["result"][1]) * 1000)
+        return self._api.server_time_ms()
 
     def read_minimum(self, selector: Selector, interval: Interval) -> list[tuple[Labels, float]]:
         """As in the protocol."""
@@ -103,6 +123,16 @@ def _series(one: Any, selector: Selector) -> SeriesSamples:
         np.rint(seconds * 1000).astype(np.int64),
         np.fromiter((float(sample[1]) for sample in values), np.float64, count),
     )
+
+
+def _without_end_marks(samples: Sequence[SeriesSamples]) -> list[SeriesSamples]:
+    """VictoriaMetrics shows the mark of a series' end as NaN, which Prometheus leaves out; it stores no other NaN."""
+    kept = []
+    for one in samples:
+        numbers = ~np.isnan(one.values)
+        if numbers.any():
+            kept.append(SeriesSamples(one.labels, one.times[numbers], one.values[numbers]))
+    return kept
 
 
 def _joined(parts: Sequence[SeriesSamples]) -> list[SeriesSamples]:

@@ -59,6 +59,16 @@ def still_scraped(reader: SampleReader, silent: Mapping[Target, int], end: int) 
     return {target for target, last in silent.items() if tried.get(target, last) > last}
 
 
+def scraped_after(reader: SampleReader, last: Mapping[Target, int], interval: Interval) -> set[Target]:
+    """Those of the targets that, as is known by now, were scraped successfully after what was their last scrape."""
+    found = set()
+    for one in reader.read(_of_targets("up", last), interval):
+        scraped = one.times[one.values == 1]
+        if scraped.size and (target := _target(one.labels)) in last and int(scraped[-1]) > last[target]:
+            found.add(target)
+    return found
+
+
 def _of_targets(metric: str, targets: Collection[Target]) -> Selector:
     selector = Selector(metric).where("job", MatchOp.REGEX, _any_of({job for job, _ in targets}))
     if len(targets) <= _ONE_BY_ONE:

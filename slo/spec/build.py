@@ -58,7 +58,13 @@ def _objective(read: schema.FileDocument, entry: schema.ObjectiveEntry, alert_po
         group_by=tuple(entry.group_by),
         max_groups=entry.max_groups,
         time_slices=_time_slices(entry.time_slices),
+        prometheus=_server_name(entry.prometheus or read.prometheus),
     )
+
+
+def _server_name(name: str) -> str:
+    """`default` is written where the document names another server and an objective wants the one without a name."""
+    return "" if name == "default" else name
 
 
 def _window(window: int | schema.Calendar) -> Window:

@@ -37,6 +37,7 @@ def _entry(one: Objective) -> dict[str, Any]:
         "target": _decimal(one.target_ratio),
         "window": _window(one.window),
         "labels": dict(one.labels),
+        "prometheus": one.prometheus,
         "min_coverage": _decimal(one.min_coverage_ratio),
         "min_observed": _decimal(one.min_observed_ratio),
         "max_groups": one.max_groups,

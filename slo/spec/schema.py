@@ -244,6 +244,7 @@ class ObjectiveEntry(_Strict):
     target: Target
     window: Window
     labels: Labels = {}
+    prometheus: Name = ""
     min_coverage: Share = Decimal("0.9")
     min_observed: Share = Decimal("0.1")
     max_groups: Annotated[int, Field(ge=1, le=10_000)] = 200
@@ -288,6 +289,7 @@ class GateEntry(_Strict):
 class FileDocument(_Strict):
     service: Name = ""
     labels: Labels = {}
+    prometheus: Name = ""
     objectives: list[ObjectiveEntry] = []
     alerting: Alerting = Alerting()
     gates: list[GateEntry] = []

@@ -1,4 +1,4 @@
-"""Every source gives the same events for the same history: of a real Prometheus, of files, of raw samples at hand."""
+"""Every source gives the same events for the same history: of real servers, of files, of raw samples at hand."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from slo.source.sampled import SampledSource
 from slo.source.simulated import SimulatedReader
 from slo.window import Interval, RollingWindow, datetime_of
 from tests.arithmetic.objectives import objective
+from tests.conftest import SERVERS, STARTERS
 
 SourceOf = Callable[[], Source]
 
@@ -52,10 +53,10 @@ def _interval(fleet: Fleet) -> Interval:
     return Interval(fleet.spec.start, fleet.spec.start + fleet.spec.days * 1440)
 
 
-@pytest.fixture(params=["prometheus", "samples", "csv", "parquet"])
+@pytest.fixture(params=[*SERVERS, "samples", "csv", "parquet"])
 def source(request: pytest.FixtureRequest, known_fleet: Fleet, tmp_path: Path) -> Source:
-    if request.param == "prometheus":
-        return PrometheusSource(request.getfixturevalue("fleet_url"))
+    if request.param in STARTERS:
+        return PrometheusSource(request.getfixturevalue("fleet_url_of")(request.param))
     if request.param == "samples":
         return SampledSource(SimulatedReader(known_fleet.series))
     path = tmp_path / f"events.{request.param}"

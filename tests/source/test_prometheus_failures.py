@@ -191,7 +191,13 @@ def test_queries_travel_in_the_body_and_reach_past_their_left_end() -> None:
     with server(answer) as url:
         [series] = read(url, minutes=10)
     assert asked == [
-        {"query": "http_requests_total[600001ms]", "time": "600", "timeout": "5s", "path": "/api/v1/query"},
+        {
+            "query": "http_requests_total[600001ms]",
+            "time": "600",
+            "timeout": "5s",
+            "nocache": "1",
+            "path": "/api/v1/query",
+        },
     ]
     assert series.times.tolist() == [600_123, 600_500]
     assert series.values.tolist() == [7.0, 8000.0]

@@ -137,6 +137,20 @@ def test_an_objective_adds_to_the_labels_of_its_service() -> None:
     assert dict(found.labels) == {"team": "pay", "area": "eu", "tier": "1"}
 
 
+@pytest.mark.parametrize(
+    ("head", "fields", "server"),
+    [
+        ("", "", ""),
+        ("prometheus: eu\n", "", "eu"),
+        ("", "prometheus: us", "us"),
+        ("prometheus: eu\n", "prometheus: us", "us"),
+        ("prometheus: eu\n", "prometheus: default", ""),
+    ],
+)
+def test_the_server_of_an_objective_wins_over_that_of_its_document(head: str, fields: str, server: str) -> None:
+    assert one(fields, head=head).prometheus == server
+
+
 def test_scalars_are_text_and_nothing_is_guessed() -> None:
     found = one("labels: {a: no, b: 2026-11-01, c: 0o17, d: 1_000, e: '', f: 'null'}")
     assert dict(found.labels) == {"a": "no", "b": "2026-11-01", "c": "0o17", "d": "1_000", "e": "", "f": "null"}
@@ -275,6 +289,7 @@ def objectives(draw: st.DrawFn) -> Objective:
         "min_observed_ratio": draw(ratios),
         "max_groups": draw(st.integers(1, 10_000)),
         "time_slices": draw(st.none() | slices),
+        "prometheus": draw(st.just("") | slugs.filter(lambda name: name != "default")),
     }
     return Objective(
         service=draw(slugs), name=draw(slugs), alert_policy=WORKBOOK, labels=labels, group_by=tuple(groups), **fields

@@ -102,6 +102,7 @@ def test_the_file_that_the_others_are_made_from_is_right() -> None:
         ),
         ({"sli": "{probe: {series: p, good_when: about 1}}"}, "6:41", "objectives[0].sli.probe.good_when", "== 1"),
         ({"min_coverage": "101%"}, "7:19", "objectives[0].min_coverage", "100"),
+        ({"prometheus": "E U"}, "7:17", "objectives[0].prometheus", "at most 63"),
         ({"max_groups": "0"}, "7:17", "objectives[0].max_groups", "1"),
         ({"max_groups": "many"}, "7:17", "objectives[0].max_groups", "whole number"),
         ({"group_by": "[0a]"}, "7:16", "objectives[0].group_by[0]", "label name"),

@@ -14,8 +14,11 @@ from pathlib import Path
 
 from slo.source.protocol import SeriesSamples
 
+TOOLS = Path(__file__).parents[2] / ".tools"
+"""Where `make check-tools` unpacks what is not on PATH."""
+
 READY_WITHIN_SECONDS = 30.0
-CURE = "install it with `apt-get install prometheus` (it brings promtool), or put its release tarball's folder on PATH"
+CURE = "`make check-tools` brings it on Debian and Ubuntu; elsewhere put its release tarball's folder on PATH"
 
 
 class PrometheusFailedError(Exception):
@@ -24,19 +27,24 @@ class PrometheusFailedError(Exception):
 
 @contextmanager
 def prometheus_with(
-    series: Iterable[SeriesSamples], directory: Path, *, scrape: tuple[str, ...] = (), lookback_delta: str = "5m"
+    series: Iterable[SeriesSamples],
+    directory: Path,
+    *,
+    scrape: tuple[str, ...] = (),
+    lookback_delta: str = "5m",
+    program: str = "prometheus",
 ) -> Iterator[str]:
     """The URL of a Prometheus that holds the series and scrapes the given `host:port` targets every second.
 
-    directory: an empty folder for data and logs. Raises PrometheusFailedError.
+    directory: an empty folder for data and logs. program: its name or path. Raises PrometheusFailedError.
     """
     data = directory / "data"
     load(series, directory / "samples.txt", data)
     config = directory / "prometheus.yml"
-    config.write_text(_config(scrape), encoding="utf-8")
+    config.write_text(scrape_config(scrape), encoding="utf-8")
     port = free_port()
     command = [
-        binary("prometheus"),
+        binary(program),
         f"--config.file={config}",
         f"--storage.tsdb.path={data}",
         "--storage.tsdb.retention.time=10y",
@@ -45,11 +53,18 @@ def prometheus_with(
         "--query.max-samples=200000000",
         "--log.level=warn",
     ]
-    with (directory / "prometheus.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+    url = f"http://127.0.0.1:{port}"
+    with running(command, directory / "prometheus.log", ready=f"{url}/-/ready"):
+        yield url
+
+
+@contextmanager
+def running(command: list[str], log: Path, *, ready: str) -> Iterator[None]:
+    """Runs a server from when it answers at the address `ready` to the end of the block."""
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
         try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_until_ready(url, process, directory / "prometheus.log")
-            yield url
+            _wait_until_ready(ready, process, log)
+            yield
         finally:
             process.terminate()
             try:
@@ -86,8 +101,8 @@ def openmetrics_lines(one: SeriesSamples) -> Iterator[str]:
 
 
 def binary(name: str) -> str:
-    """The path of prometheus or promtool. Raises PrometheusFailedError."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/bin:/usr/local/bin")
+    """The path of a program. Raises PrometheusFailedError."""
+    found = shutil.which(name) or shutil.which(name, path=f"/usr/bin:/usr/local/bin:{TOOLS / 'usr' / 'bin'}")
     if found is None:
         raise PrometheusFailedError(f"{name} is not installed; {CURE}")
     return found
@@ -105,7 +120,8 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def _config(scrape: tuple[str, ...]) -> str:
+def scrape_config(scrape: tuple[str, ...]) -> str:
+    """What is scraped, every second, as the servers' configuration says it."""
     if not scrape:
         return "scrape_configs: []\n"
     targets = ", ".join(f'"{target}"' for target in scrape)
@@ -119,9 +135,9 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{url}/-/ready", timeout=1) as answer:
+            with urllib.request.urlopen(url, timeout=1) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise PrometheusFailedError(f"prometheus did not become ready at {url}:\n{log.read_text(errors='replace')[-2000:]}")
+    raise PrometheusFailedError(f"{log.stem} did not become ready at {url}:\n{log.read_text(errors='replace')[-2000:]}")

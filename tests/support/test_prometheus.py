@@ -37,7 +37,7 @@ def test_the_loaded_prometheus_holds_every_sample_of_the_fleet(known_fleet: Flee
 
 def test_a_missing_binary_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    with pytest.raises(PrometheusFailedError, match="promtool is not installed; install it with"):
+    with pytest.raises(PrometheusFailedError, match="promtool is not installed; `make check-tools` brings it"):
         binary("promtool")
 
 
