@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import subprocess
@@ -27,8 +26,9 @@ from slo.window import Interval
 from tests.cli.test_cases import environment
 from tests.ledger.worlds import cumulatives
 
+_BYTECODE = Path(__file__).parents[2] / ".pytest_cache" / "bytecode"
 CYCLE_SECONDS = 2.0
-DAYS = 12
+DAYS = 8
 OBJECTIVES = """
 service: cloudshop
 objectives:
@@ -49,6 +49,11 @@ objectives:
         threshold: 300ms
         unit: seconds
 """
+
+
+def warm_environment(extra: dict[str, str]) -> dict[str, str]:
+    """Of a process that need not compile what it imports, even where bytecode is not to be written beside the code."""
+    return environment({"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(_BYTECODE)} | extra)
 
 
 def recent_fleet() -> Fleet:
@@ -84,17 +89,17 @@ class Past:
     expected: dict[str, Measured]
 
     @classmethod
-    def of(cls, fleet: Fleet, url: str, folder: Path) -> Past:
-        file = folder / "objectives.yaml"
-        file.write_text(OBJECTIVES, encoding="utf-8")
-        interval = Interval(fleet.spec.first_minute - 60, fleet.spec.first_minute + fleet.spec.minutes)
-        objectives = load_objectives(OBJECTIVES, file=file.name)
+    def of_file(cls, file: Path, url: str, interval: Interval) -> Past:
+        objectives = _objectives(file)
         found = PrometheusSource(url).events(objectives, [interval] * len(objectives), lambda _: None)
         return cls(url, interval, file, {id_: one for id_, one in found.items() if isinstance(one, Measured)})
 
-    @property
-    def objectives(self) -> list[Objective]:
-        return load_objectives(OBJECTIVES, file=self.file.name)
+    @classmethod
+    def of_fleet(cls, fleet: Fleet, url: str, folder: Path) -> Past:
+        file = folder / "objectives.yaml"
+        file.write_text(OBJECTIVES, encoding="utf-8")
+        end = fleet.spec.first_minute + fleet.spec.minutes
+        return cls.of_file(file, url, Interval(fleet.spec.first_minute - 60, end))
 
     def command(self, dsn: str, *more: str) -> list[str]:
         arguments = ["collect", str(self.file), "--prometheus", self.url, "--ledger", dsn, *more]
@@ -108,7 +113,7 @@ class Past:
     def assert_counted_once(self, dsn: str) -> None:
         """The ledger holds what a count of everything at once finds: in total, and at every minute edge."""
         with Ledger(dsn) as ledger:
-            objectives = self.objectives
+            objectives = _objectives(self.file)
             found = LedgerSource(ledger).events(objectives, [self.interval] * len(objectives), lambda _: None)
         for id_, expected in self.expected.items():
             ours = found[id_]
@@ -116,6 +121,10 @@ class Past:
             assert ours.groups.keys() == expected.groups.keys()
             for group, events in expected.groups.items():
                 _assert_same(ours.groups[group], events, self.interval)
+
+
+def _objectives(file: Path) -> list[Objective]:
+    return list(load_objectives(file.read_text(encoding="utf-8"), file=file.name))
 
 
 def _assert_same(found: EventSeries, expected: EventSeries, interval: Interval) -> None:
@@ -127,7 +136,7 @@ def _assert_same(found: EventSeries, expected: EventSeries, interval: Interval) 
 @contextmanager
 def collector(past: Past, dsn: str, folder: Path, name: str, *more: str) -> Iterator[subprocess.Popen[bytes]]:
     """A collector that says what it says into the file `name`, and is gone at the end."""
-    env = environment({"SLO_CYCLE": f"{CYCLE_SECONDS:g}s", "SLO_RETENTION": f"{DAYS + 2}d", "PGAPPNAME": name})
+    env = warm_environment({"SLO_CYCLE": f"{CYCLE_SECONDS:g}s", "SLO_RETENTION": f"{DAYS + 2}d", "PGAPPNAME": name})
     with (
         (folder / name).open("ab") as said,
         subprocess.Popen(past.command(dsn, *more), cwd=folder, env=env, stdout=said, stderr=said) as process,
@@ -143,7 +152,7 @@ def wait_until(holds: Callable[[], bool], *, within: float = 40.0, what: str = "
     began = time.monotonic()
     while not holds():
         assert time.monotonic() < began + within, f"not within {within:g} s: {what}"
-        time.sleep(0.01)
+        time.sleep(0.05)
     return time.monotonic() - began
 
 
@@ -165,6 +174,6 @@ def lock_holder(database: Path) -> int | None:
     place = database.with_name(f"{database.name}.lock")
     if not place.exists():
         return None
-    inode = os.stat(place).st_ino
+    inode = place.stat().st_ino
     found = re.search(rf"FLOCK +ADVISORY +WRITE (\d+) \S+:{inode} ", Path("/proc/locks").read_text(encoding="utf-8"))
     return int(found[1]) if found else None

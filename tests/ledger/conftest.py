@@ -31,4 +31,4 @@ def past(load_prometheus: LoadPrometheus, tmp_path_factory: pytest.TempPathFacto
     """A Prometheus full of days that are to be caught up with."""
     fleet = recent_fleet()
     url = load_prometheus(one for group in fleet.series.values() for one in group)
-    return Past.of(fleet, url, tmp_path_factory.mktemp("past"))
+    return Past.of_fleet(fleet, url, tmp_path_factory.mktemp("past"))

@@ -17,7 +17,7 @@ import pytest
 from slo.errors import LedgerError
 from slo.ledger.store import Ledger, Write
 from slo.window import Interval
-from tests.cli.test_cases import environment
+from tests.ledger.collectors import warm_environment
 from tests.ledger.stretches import held, stretch
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def collect(ledger: Path, *, command: list[str] | None = None) -> subprocess.Com
     arguments = ["collect", OBJECTIVES, "--prometheus", "http://127.0.0.1:9", "--cycles", "1", "--ledger", str(ledger)]
     return subprocess.run(
         [*(command or []), sys.executable, "-m", "slo", *arguments],
-        env=environment({"SLO_CYCLE": "1s"}),
+        env=warm_environment({"SLO_CYCLE": "1s"}),
         capture_output=True,
         text=True,
         timeout=60,
@@ -207,7 +207,7 @@ with Ledger(str(folder / "slo.db"), create=True) as ledger:
 
 def run_script(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=ROOT, env=environment({}), capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=warm_environment({}), capture_output=True, text=True, timeout=120, check=False
     )
 
 
