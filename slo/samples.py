@@ -42,6 +42,11 @@ class SeriesSamples:
             object.__setattr__(self, "_key", tuple(sorted(self.labels.items())))
         return self._key  # type: ignore[return-value]
 
+    def identify_as(self, same: SeriesSamples) -> None:
+        """Take over the key and the place of another object for the same series."""
+        object.__setattr__(self, "_key", same.key)
+        object.__setattr__(self, "_place", same.place)
+
     @property
     def target(self) -> Target | None:
         """The scrape target, or None for series that do not name one."""

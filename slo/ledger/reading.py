@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -23,6 +24,7 @@ from slo.source.query_plan import Query, Role, Use, plan_queries, uses_of
 from slo.source.targets import read_origins
 from slo.window import Interval
 
+_NO_TIMES, _NO_VALUES = np.zeros(0, np.int64), np.zeros(0)
 _MERGED_AT_MOST = 100
 """Selectors that one query stands for: with thirty series each it answers with 3,000."""
 
@@ -34,7 +36,7 @@ class MergedQuery:
     selector: Selector
     label: str | None
     by_value: Mapping[str, Sequence[Use]]
-    _shares_of_series: dict[SeriesKey, tuple[tuple[str, int], ...]]
+    _series: dict[SeriesKey, tuple[SeriesSamples, tuple[tuple[str, int], ...]]]
 
     @property
     def objective_ids(self) -> set[str]:
@@ -42,17 +44,22 @@ class MergedQuery:
 
     def forget_if_over(self, limit: int) -> None:
         """Under churn most series that were ever seen are gone."""
-        if len(self._shares_of_series) > limit:
-            self._shares_of_series.clear()
+        if len(self._series) > limit:
+            self._series.clear()
 
     def shares_of(self, one: SeriesSamples) -> tuple[tuple[str, int], ...]:
         """The objectives that a series counts for, each with the roles that it has there, as bits."""
-        known = self._shares_of_series.get(one.key)
+        known = self._series.get(one.key)
         if known is None:
             asked = self.by_value.get(one.labels.get(self.label, "") if self.label else "", ())
-            known = _shares(use for use in asked if matches(use.selector, one.labels))
-            self._shares_of_series[one.key] = known
-        return known
+            shares = _shares(use for use in asked if matches(use.selector, one.labels))
+            first = SeriesSamples(
+                {sys.intern(name): sys.intern(value) for name, value in one.labels.items()}, _NO_TIMES, _NO_VALUES
+            )
+            known = self._series[first.key] = (first, shares)
+        # Every answer brings the labels anew: cursors are to keep one copy of them, not one for each.
+        one.identify_as(known[0])
+        return known[1]
 
 
 class ReadingPlan:
