@@ -1,7 +1,5 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
 SHELL := /bin/bash
-OBJECTIVES := $(or $(SLO_OBJECTIVES),examples/cloudshop.yaml)
-SOURCE := $(if $(SLO_PROMETHEUS_URL),,--demo)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
 
@@ -10,8 +8,8 @@ export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-run: setup ## the error budgets of SLO_PROMETHEUS_URL, or of a simulated shop
-	@$(BIN)/slo report $(SOURCE) $(OBJECTIVES)
+run: setup ## the error budgets of SLO_PROMETHEUS_URL, or of a demo shop that is started and collected from
+	@scripts/run.sh
 
 test: setup check-tools lint ## everything: set-up, lint, types, import direction, tests
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,15 +12,16 @@ from slo.clock import parse_time, utc_now
 from slo.commands import DONE, SOURCE_FAILED, Result, chosen_files, chosen_objectives, progress_bar
 from slo.errors import LedgerError, UsageError
 from slo.ledger_commands import ledger_dsn
-from slo.opening import timeout_of
+from slo.opening import servers_of, source_of, timeout_of
 from slo.render.text import printable
-from slo.settings import Settings, check_duration, check_prometheus_url, load_settings
+from slo.settings import Settings, check_duration, load_settings
 from slo.window import Interval, minute_of
 
 if TYPE_CHECKING:
     from slo.ledger.prune import Removal
     from slo.ledger.recount import Recounted
     from slo.ledger.store import Ledger
+    from slo.objective import Objective
     from slo.source.protocol import Source
 
 BLOCKED = 1
@@ -68,7 +69,7 @@ def verify(arguments: Namespace) -> Result:
         objectives = chosen_objectives(chosen_files(arguments.files, settings), arguments.globs)
         begin, end = _minute(arguments.begin, "--from"), _minute(arguments.end, "--to")
         interval = final_interval(ledger, objectives, begin, end)
-        found, failures = verify(ledger, _source(arguments, settings), objectives, interval, progress)
+        found, failures = verify(ledger, _source(arguments, settings, objectives), objectives, interval, progress)
     lines = tuple(f"{slo}: {error}" for slo, error in failures.items())
     code = SOURCE_FAILED if failures else BLOCKED if any(one.differs for one in found) else DONE
     return Result(verify_table(found, interval) if found else "", code, lines)
@@ -83,7 +84,7 @@ def recount(arguments: Namespace) -> Result:
         found = list(
             recount(
                 ledger,
-                _source(arguments, settings),
+                _source(arguments, settings, objectives),
                 objectives,
                 earliest=minute_of(utc_now()) - settings.retention_minutes,
                 since=_minute(arguments.begin, "--from"),
@@ -167,14 +168,11 @@ def _sole_writer(ledger: Ledger) -> Iterator[None]:
         yield
 
 
-def _source(arguments: Namespace, settings: Settings) -> Source:
-    flag = arguments.prometheus
-    url = settings.prometheus_url if flag is None else check_prometheus_url(flag, "--prometheus")
-    if url is None:
+def _source(arguments: Namespace, settings: Settings, objectives: Sequence[Objective]) -> Source:
+    servers = servers_of(arguments, settings)
+    if not servers:
         raise UsageError("nothing to count from: give --prometheus URL (or SLO_PROMETHEUS_URL)")
-    from slo.source.prometheus import PrometheusSource
-
-    return PrometheusSource(url, timeout_seconds=timeout_of(arguments, settings))
+    return source_of(servers, objectives, timeout_of(arguments, settings))
 
 
 def _minute(text: str | None, flag: str) -> int | None:

@@ -19,7 +19,7 @@ from slo.window import datetime_of, minute_of
 
 if TYPE_CHECKING:
     from slo.objective import Objective
-    from slo.source.protocol import ReportSource
+    from slo.source.protocol import ReportSource, Source
 
 _DEMO_AT = "2026-11-01T00:00:00Z"
 _NO_DATA = (
@@ -80,6 +80,15 @@ def needed_servers(servers: Mapping[str, Server], objectives: Sequence[Objective
     return {name: servers[name] for name in wanted}
 
 
+def source_of(servers: Mapping[str, Server], objectives: Sequence[Objective], timeout_seconds: float) -> Source:
+    """Each objective counted from the samples of the server that it names."""
+    from slo.source.many import ManySources
+    from slo.source.prometheus import PrometheusSource
+
+    needed = needed_servers(servers, objectives).items()
+    return ManySources({name: PrometheusSource(server, timeout_seconds=timeout_seconds) for name, server in needed})
+
+
 def timeout_of(arguments: Namespace, settings: Settings) -> float:
     """Seconds that one question may take."""
     flag = arguments.timeout
@@ -103,19 +112,7 @@ def opened(
                 at = _newest(ledger.newest_minute(), utc_now())
                 yield LedgerMemory(ledger, objectives, at_minute=minute_of(at)), at
     elif choice.servers is not None:
-        from slo.source.many import ManySources
-        from slo.source.prometheus import PrometheusSource
-
-        servers = needed_servers(choice.servers, objectives)
-        yield (
-            ManySources(
-                {
-                    name: PrometheusSource(server, timeout_seconds=choice.timeout_seconds)
-                    for name, server in servers.items()
-                }
-            ),
-            at or utc_now(),
-        )
+        yield source_of(choice.servers, objectives, choice.timeout_seconds), at or utc_now()
     elif choice.data is not None:
         from slo.source.frame import FrameSource
 

@@ -85,10 +85,10 @@ class BlockWriter:
         for unit in (HOUR, DAY):
             ended: dict[int, set[int]] = defaultdict(set)
             for series_id, stretch in self._replaced:
-                first = stretch.start // unit * unit
-                # Only where it goes on what had begun: those that lie wholly in it are in one block already.
-                if first < stretch.start and stretch.end >= first + unit and not _is_live_minute(stretch):
-                    ended[first].add(series_id)
+                begun = stretch.start - stretch.start % unit
+                # What begins within the stretch and is over was written as one block.
+                if begun < stretch.start and begun + unit <= stretch.end and not _is_live_minute(stretch):
+                    ended[begun].add(series_id)
             for start, series_ids in ended.items():
                 self._join(Interval(start, start + unit), series_ids)
 

@@ -89,7 +89,9 @@ class ServerCollector:
         left = todo
         while True:
             waiting = [
-                one for id_, one in self._tracked.items() if one.final.horizon < due[id_] and id_ not in result.failures
+                one
+                for id_, one in self._tracked.items()
+                if max(one.final.horizon, one.final.edge) < due[id_] and id_ not in result.failures
             ]
             if not waiting or self._is_unreachable(result):
                 return

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slo.errors import UsageError
+from slo.ledger.source import LedgerSource
 from slo.ledger.store import Epoch, Ledger, Promise
 from slo.ledger.stretch import Codes, Covered, Provenance, Stretch, joined
 from slo.ledger.text import labels_of
@@ -56,9 +57,7 @@ def known_minutes(stretch: Stretch) -> npt.NDArray[np.bool_]:
 
 def chosen_epochs(ledger: Ledger, globs: Sequence[str]) -> dict[str, list[Epoch]]:
     """The epochs of each objective that a glob matches, all without globs. Raises UsageError if there is none."""
-    every: dict[str, list[Epoch]] = defaultdict(list)
-    for epoch in ledger.epochs():
-        every[epoch.slo].append(epoch)
+    every = LedgerSource(ledger).chains()
     chosen = {slo: found for slo, found in every.items() if not globs or any(fnmatchcase(slo, glob) for glob in globs)}
     if globs and not chosen:
         more = f" and {len(every) - _MAX_IDS_LISTED} more" if len(every) > _MAX_IDS_LISTED else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import numpy as np
 from slo.errors import SourceError
 from slo.events import EventSeries
 from slo.ledger.registry import kept_until
+from slo.ledger.source import LedgerSource
 from slo.ledger.store import Epoch, Ledger, Write
 from slo.ledger.stretch import FULL, Provenance, Stretch, joined
 from slo.ledger.text import indicator_text
@@ -58,7 +58,7 @@ def recount(
     indicator has counted; minutes that the source no longer covers as well as they were stay as they are.
     """
     works = []
-    epochs = _epochs_of(ledger)
+    epochs = LedgerSource(ledger).chains()
     edges = _edges(ledger, [of_one[-1] for of_one in epochs.values()])
     for objective in objectives:
         work = _work(objective, epochs.get(objective.id, []), edges, earliest, since)
@@ -78,13 +78,6 @@ def recount(
 
 def _within(progress: Progress, low: float, share: float) -> Progress:
     return lambda part: progress(low + part * share)
-
-
-def _epochs_of(ledger: Ledger) -> dict[str, list[Epoch]]:
-    found: dict[str, list[Epoch]] = defaultdict(list)
-    for epoch in ledger.epochs():
-        found[epoch.slo].append(epoch)
-    return found
 
 
 def _edges(ledger: Ledger, epochs: Sequence[Epoch]) -> dict[int, int]:

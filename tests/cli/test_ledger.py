@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SLO_LEDGER", "slo.db")
     monkeypatch.delenv("SLO_OBJECTIVES", raising=False)
-    monkeypatch.setattr(ledger_verbs, "_source", lambda arguments, settings: SampledSource(source))
+    monkeypatch.setattr(ledger_verbs, "_source", lambda *_: SampledSource(source))
     (tmp_path / "o.yaml").write_text(OBJECTIVE)
     with Ledger("slo.db", create=True) as ledger:
         collect(ledger, load_objectives(OBJECTIVE), source, T0, END)

@@ -26,6 +26,7 @@ from slo.source.protocol import Measured
 from slo.window import Interval, datetime_of
 from tests.ledger.ledgers import T0, new_ledger, put, steady
 from tests.source.test_frame import objective
+from tests.support.postgres import PostgresServer
 
 CART: Group = (("service", "cart"), ("pod", 'a"b'))
 BOTH = pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -100,12 +101,15 @@ def stretches(draw: st.DrawFn) -> list[Stretch]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(whole=stretches(), group=stretches(), suffix=st.sampled_from([".csv", ".parquet"]))
-def test_any_counts_survive_the_round_trip(whole: list[Stretch], group: list[Stretch], suffix: str) -> None:
-    with tempfile.TemporaryDirectory() as name:
+@given(whole=stretches(), group=stretches(), suffix=st.sampled_from([".csv", ".parquet"]), to_postgres=st.booleans())
+def test_any_counts_survive_the_way_to_the_other_kind_of_database(
+    postgres_server: PostgresServer, whole: list[Stretch], group: list[Stretch], suffix: str, to_postgres: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as name, postgres_server.fresh_database() as dsn:
         folder = Path(name)
         first, second = folder / f"first{suffix}", folder / f"second{suffix}"
-        with new_ledger(folder, "one.db") as ledger, new_ledger(folder, "two.db") as other:
+        one, two = (str(folder / "slo.db"), dsn) if to_postgres else (dsn, str(folder / "slo.db"))
+        with Ledger(one, create=True) as ledger, Ledger(two, create=True) as other:
             epoch = ledger.begin_epoch("shop/a", T0, "{}")
             for labels, parts in (((), whole), (CART, group)):
                 for part in parts:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import select
 
 from slo.collecting import CollectedSource, Collecting, Pace
 from slo.ledger.checkpoint import Checkpoint
 from slo.ledger.exchange import EVER, exported
 from slo.ledger.prune import compact, expire, gone, old, remove
+from slo.ledger.schema import BLOCK, CHECKPOINT, EPOCH, GAP, PROMISE, SERIES
 from slo.ledger.store import Gap, Ledger, Promise, Write
 from slo.ledger.stretch import Provenance, Stretch
 from slo.window import Interval, datetime_of
@@ -22,9 +23,8 @@ DAY = 1440
 D0 = T0 - T0 % DAY
 
 
-def filled(folder: Path) -> Ledger:
+def fill(ledger: Ledger) -> None:
     """Two objectives over three days, with a group, a gap, a checkpoint and a target each."""
-    ledger = new_ledger(folder)
     for name in ("shop/a", "shop/b"):
         epoch = ledger.begin_epoch(name, D0, "{}")
         whole = steady(Interval(D0, D0 + 3 * DAY))
@@ -32,49 +32,47 @@ def filled(folder: Path) -> Ledger:
         gap = Gap(epoch.id, D0 + 5, D0 + 10, 0, at)
         ledger.write([Write(epoch, {(): whole, (("pod", "x"),): whole}, checkpoint=at, gaps=(gap,))])
         ledger.record_promises([Promise(name, 0, "0.99", "30d")])
-    return ledger
 
 
-def rows(folder: Path) -> dict[str, int]:
-    with sqlite3.connect(folder / "slo.db") as connection:
-        tables = ("epoch", "promise", "series", "block", "checkpoint", "gap")
-        return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
+def rows(ledger: Ledger) -> dict[str, int]:
+    """How many each table has."""
+    tables = (EPOCH, PROMISE, SERIES, BLOCK, CHECKPOINT, GAP)
+    return {one.name: sum(1 for _ in ledger.rows(select(one))) for one in tables}
 
 
-def test_everything_of_an_objective_that_is_gone_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    with filled(tmp_path) as ledger:
-        before = rows(tmp_path)
-        removal = gone(ledger, {"shop/a", "shop/new"})
-        assert (removal.slos, removal.blocks, removal.minutes) == (("shop/b",), 6, 6 * DAY)
-        assert rows(tmp_path) == before, "looking removes nothing"
-        remove(ledger, removal)
-        assert rows(tmp_path) == {table: count // 2 for table, count in before.items()}
-        assert [epoch.slo for epoch in ledger.epochs()] == ["shop/a"]
-        assert gone(ledger, {"shop/a"}).slos == ()
+def test_everything_of_an_objective_that_is_gone_is_removed_and_nothing_else(ledger: Ledger) -> None:
+    fill(ledger)
+    before = rows(ledger)
+    removal = gone(ledger, {"shop/a", "shop/new"})
+    assert (removal.slos, removal.blocks, removal.minutes) == (("shop/b",), 6, 6 * DAY)
+    assert rows(ledger) == before, "looking removes nothing"
+    remove(ledger, removal)
+    assert rows(ledger) == {table: count // 2 for table, count in before.items()}
+    assert [epoch.slo for epoch in ledger.epochs()] == ["shop/a"]
+    assert gone(ledger, {"shop/a"}).slos == ()
 
 
-def test_old_minutes_go_in_whole_days(tmp_path: Path) -> None:
-    with filled(tmp_path) as ledger:
-        removal = old(ledger, D0 + 2 * DAY - 1)
-        assert (removal.slos, removal.blocks, removal.before) == (("shop/a", "shop/b"), 4, D0 + DAY)
-        remove(ledger, removal)
-        assert {int(one.start[0]) for one in exported(ledger, (), EVER)} == {D0 + DAY}
-        assert rows(tmp_path)["gap"] == 0
-        assert old(ledger, D0 + 2 * DAY - 1).slos == ()
+def test_old_minutes_go_in_whole_days(ledger: Ledger) -> None:
+    fill(ledger)
+    removal = old(ledger, D0 + 2 * DAY - 1)
+    assert (removal.slos, removal.blocks, removal.before) == (("shop/a", "shop/b"), 4, D0 + DAY)
+    remove(ledger, removal)
+    assert {int(one.start[0]) for one in exported(ledger, (), EVER)} == {D0 + DAY}
+    assert rows(ledger)["gap"] == 0
+    assert old(ledger, D0 + 2 * DAY - 1).slos == ()
 
 
-def test_a_former_epoch_goes_with_its_last_minute_the_newest_stays(tmp_path: Path) -> None:
-    with new_ledger(tmp_path) as ledger:
-        former, newest = (ledger.begin_epoch("shop/a", since, text) for since, text in ((D0, "x"), (D0 + DAY, "y")))
-        put(ledger, former, steady(Interval(D0, D0 + DAY)))
-        put(ledger, newest, steady(Interval(D0 + DAY, D0 + 2 * DAY)))
-        expire(ledger, D0 + DAY)
-        assert [epoch.number for epoch in ledger.epochs()] == [2]
-        expire(ledger, D0 + 9 * DAY)
-        assert [epoch.number for epoch in ledger.epochs()] == [2]
-        put(ledger, newest, steady(Interval(D0 + 3 * DAY, D0 + 3 * DAY + 5)))
-        (left,) = exported(ledger, (), EVER)
-        assert left.start.size == 5
+def test_a_former_epoch_goes_with_its_last_minute_the_newest_stays(ledger: Ledger) -> None:
+    former, newest = (ledger.begin_epoch("shop/a", since, text) for since, text in ((D0, "x"), (D0 + DAY, "y")))
+    put(ledger, former, steady(Interval(D0, D0 + DAY)))
+    put(ledger, newest, steady(Interval(D0 + DAY, D0 + 2 * DAY)))
+    expire(ledger, D0 + DAY)
+    assert [epoch.number for epoch in ledger.epochs()] == [2]
+    expire(ledger, D0 + 9 * DAY)
+    assert [epoch.number for epoch in ledger.epochs()] == [2]
+    put(ledger, newest, steady(Interval(D0 + 3 * DAY, D0 + 3 * DAY + 5)))
+    (left,) = exported(ledger, (), EVER)
+    assert left.start.size == 5
 
 
 def test_space_is_given_back_only_where_it_is_much(tmp_path: Path) -> None:
