@@ -26,6 +26,7 @@ from tests.support.prometheus import prometheus_with
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("SLO_KILLS", "20"))
+IN_MAKE_TEST = min(KILLS, 20)
 
 
 @contextmanager
@@ -69,10 +70,19 @@ def collect_under_fire(past: Past, dsn: str, folder: Path, rng: random.Random) -
             kills += 1
 
 
-@pytest.mark.parametrize(("kind", "wanted"), [("sqlite", KILLS - KILLS // 4), ("postgresql", KILLS // 4)])
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        ("sqlite", IN_MAKE_TEST * 3 // 4),
+        ("postgresql", IN_MAKE_TEST // 4),
+        pytest.param("sqlite", KILLS * 3 // 4, marks=pytest.mark.platform),
+        pytest.param("postgresql", KILLS // 4, marks=pytest.mark.platform),
+    ],
+)
 def test_a_collector_killed_at_any_moment_counts_every_event_once(
     kind: str, wanted: int, past: Past, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    """SLO_KILLS says how often in `make test-platform`."""
     kills = number = 0
     while kills < wanted:
         with fresh_ledger(kind, number, tmp_path, request) as dsn:
