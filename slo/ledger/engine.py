@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -64,6 +65,8 @@ def _sqlite(path: Path, *, create: bool) -> Engine:
             raise LedgerError(f"there is no ledger {path}; `slo collect` makes one, or name another by --ledger")
         if not path.parent.is_dir():
             raise LedgerError(f"the ledger {path} cannot be made: there is no folder {path.parent}")
+        with failures_of(f"the ledger {path}"):
+            _make_sqlite(path)
     elif path.is_dir():
         raise LedgerError(f"the ledger {path} is a folder; name a file in it")
     elif path.stat().st_size == 0:
@@ -74,6 +77,21 @@ def _sqlite(path: Path, *, create: bool) -> Engine:
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_sqlite(path: Path) -> None:
+    """A signed file that appears whole: one that is killed half-made would be taken for damaged ever after."""
+    made = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        with closing(sqlite3.connect(made)) as connection:
+            connection.execute(f"PRAGMA application_id={_SIGNATURE}")
+        os.link(made, path)
+    except FileExistsError:
+        return  # another process was quicker
+    except OSError as error:
+        raise LedgerError(f"the ledger {path} cannot be made: {error.strerror}") from error
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
