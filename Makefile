@@ -36,6 +36,10 @@ check-tools:
 bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md
 	$(BIN)/python -m bench.speed
 	$(BIN)/python -m bench.accuracy
+	$(BIN)/python -m bench.cost
+	$(BIN)/python -m bench.scale --plot docs/scale.svg
+	$(BIN)/python -m bench.cycle
+	$(BIN)/python -m bench.ledger_accuracy --jobs 2
 
 mutants: setup ## mutation testing of the arithmetic
 	$(BIN)/mutmut run

@@ -84,7 +84,7 @@ def measure(name: str, days: int) -> tuple[str, bool]:
     fleet = simulate(scenario.spec)
     window = Interval(START, START + scenario.spec.days * 1440)
     seen = fleet if not scenario.replicas else replace(fleet, series=every(fleet.series, 3, 0))
-    ours = collect(_objective(window), _reader(scenario, fleet), window, kills=scenario.kills)
+    ours = collect(availability(window), _reader(scenario, fleet), window, kills=scenario.kills)
     reached, happened = fleet.reached.within(window), fleet.happened.within(window)
     kept = ours.kept.within(window)
     off = abs(_ratio(kept) - _ratio(reached))
@@ -111,7 +111,8 @@ def _reader(scenario: Scenario, fleet: Fleet) -> ArrivingReader | Replicas:
     return Replicas(first, ArrivingReader(every(fleet.series, 3, 1)))
 
 
-def _objective(window: Interval) -> Objective:
+def availability(window: Interval) -> Objective:
+    """The shop's availability over the whole window."""
     total = Selector(REQUESTS).where("namespace", MatchOp.EQUAL, "cloudshop-prod")
     return Objective(
         service="cloudshop",

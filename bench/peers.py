@@ -40,13 +40,16 @@ def ratio_rate(minutes: int) -> str:
     return f"(sum(rate({_ERRORS}[{minutes}m])) / sum(rate({_TOTAL}[{minutes}m])))"
 
 
-def rules_for_cost() -> dict[str, tuple[str, ...]]:
-    """Every expression that reads raw series, each evaluated twice a minute."""
+def rules_for_cost() -> dict[str, tuple[tuple[str, float], ...]]:
+    """Every expression that reads raw series, and how often it is evaluated in a minute.
+
+    Both evaluate every 30 s, Pyrra its 30-day increase every two and a half minutes.
+    """
     sloth = (5, 30, 60, 120, 360, 1440, 4320)
-    pyrra = (5, 32, 64, 129, 386, 1543, 5760)
+    pyrra = (5, 32, 64, 129, 386, 1543, 6171)
     return {
-        "Sloth": tuple(ratio_rate(minutes) for minutes in sloth),
-        "Pyrra": (PYRRA_30D, *(ratio_rate(minutes) for minutes in pyrra)),
+        "Sloth": tuple((ratio_rate(minutes), 2.0) for minutes in sloth),
+        "Pyrra": ((PYRRA_30D, 0.4), *((ratio_rate(minutes), 2.0) for minutes in pyrra)),
     }
 
 
