@@ -112,16 +112,27 @@ def _time(text: str | None) -> datetime | None:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar on standard error where that is a terminal, otherwise nothing."""
+    """A bar on standard error where that is a terminal, from the first news of progress until all is done."""
     if not sys.stderr.isatty():
         yield lambda share: None
         return
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+    bar = Bar(console=Console(stderr=True), transient=True)
+    task = bar.add_task("reading", total=1.0)
+
+    def show(share: float) -> None:
+        if share < 1:
+            bar.start()
+        bar.update(task, completed=share)
+        if share >= 1:
+            bar.stop()
+
+    try:
+        yield show
+    finally:
+        bar.stop()
 
 
 def _render(made: Report, output: str) -> str:

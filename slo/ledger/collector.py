@@ -26,7 +26,6 @@ from slo.ledger.tracked import Tracked
 from slo.source.protocol import SampleReader
 from slo.source.targets import scraped_after
 from slo.units import MINUTE_MS
-from slo.window import Interval
 
 _LONGEST_STEP_MINUTES = 1440
 _READS_AT_ONCE = 4
@@ -236,7 +235,7 @@ class ServerCollector:
         """Whether a silent target was late: then its gap is a hole, to be read again at once."""
         if growth.gap is None or not growth.ask:
             return growth
-        late = scraped_after(self._reading, growth.ask, Interval(growth.gap.start - QUARTER, growth.gap.end))
+        late = scraped_after(self._reading, growth.ask)
         return Growth(replace(growth.gap, is_hole=True)) if late else growth
 
     def _remember_gap(self, one: Tracked, growth: Growth) -> None:

@@ -62,7 +62,8 @@ def grown(gap: Gap | None, epoch: Epoch, before: Checkpoint, outcome: Outcome) -
         if not hole and not silent:
             return Growth()
         return Growth(Gap(epoch.id, before.edge, after.horizon, 0, before, is_hole=hole), goes_on=True)
-    returned = bool(_silent(before, since=start).keys() - silent.keys())
+    # After a day a dead target is forgotten, which is no return.
+    returned = bool(_silent(before, since=start).keys() & after.targets.keys() - silent.keys())
     gap = replace(gap, end=after.horizon, is_hole=gap.is_hole or hole or returned)
     complete = not hole and not returned and (gap.is_hole or not silent)
     if complete or gap.end - gap.start >= _LONGEST_MINUTES:

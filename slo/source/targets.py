@@ -59,9 +59,10 @@ def still_scraped(reader: SampleReader, silent: Mapping[Target, int], end: int) 
     return {target for target, last in silent.items() if tried.get(target, last) > last}
 
 
-def scraped_after(reader: SampleReader, last: Mapping[Target, int], interval: Interval) -> set[Target]:
-    """Those of the targets that, as is known by now, were scraped successfully after what was their last scrape."""
+def scraped_after(reader: SampleReader, last: Mapping[Target, int]) -> set[Target]:
+    """Those of the targets that, as is known by now, were scraped soon after what was their last scrape."""
     found = set()
+    interval = Interval(min(last.values()) // MINUTE_MS, max(last.values()) // MINUTE_MS + _LOOK_BACK_MINUTES)
     for one in reader.read(_of_targets("up", last), interval):
         scraped = one.times[one.values == 1]
         if scraped.size and (target := _target(one.labels)) in last and int(scraped[-1]) > last[target]:

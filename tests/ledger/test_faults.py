@@ -99,6 +99,18 @@ def test_minute_by_minute_it_is_counted_as_at_once(ledger: Ledger, fleet: Fleet)
     assert min(coverage(collected.measured(inside), inside)) == 1.0
 
 
+def test_each_sample_is_read_twice_however_many_pods_come_and_go(ledger: Ledger) -> None:
+    churned = simulate(replace(FLEET, days=2, scrape_interval_seconds=60, resets_per_pod=0))
+    server = Server(churned.series)
+    collected = Collected(ledger, server, AVAILABILITY, since=START)
+    collected.run(START, START + 2 * 24 * HOUR)
+    existing = sum(one.times.size for one in churned.series[TOTAL.metric])
+    read = dict(server.samples_read)
+    assert read.pop(TOTAL.metric) <= 2 * existing
+    assert sum(read.values()) < 0.1 * existing  # to tell deaths and births apart
+    assert not any(gap.is_hole for gap in ledger.gaps())
+
+
 def test_live_minutes_are_told_before_they_are_read_again(ledger: Ledger, fleet: Fleet) -> None:
     collected = Collected(ledger, Server(fleet.series), AVAILABILITY, since=START)
     collected.run(START, START + 100)

@@ -42,6 +42,7 @@ class Server:
         }
         self.now_ms = 0
         self.ahead_ms = 0
+        self.samples_read: dict[str, int] = {}
         self.is_down = False
         self.replicas: Sequence[SampleReader] = ()
 
@@ -59,6 +60,7 @@ class Server:
             inside = (one.times > interval.start * MINUTE_MS) & (one.times <= interval.end * MINUTE_MS)
             inside &= arrived <= self.now_ms
             if inside.any() and matches(selector, one.labels):
+                self.samples_read[selector.metric] = self.samples_read.get(selector.metric, 0) + int(inside.sum())
                 found.append(SeriesSamples(one.labels, one.times[inside], one.values[inside]))
         return found
 
