@@ -107,7 +107,7 @@ def test_each_sample_is_read_twice_however_many_pods_come_and_go(ledger: Ledger)
     existing = sum(one.times.size for one in churned.series[TOTAL.metric])
     read = dict(server.samples_read)
     assert read.pop(TOTAL.metric) <= 2 * existing
-    assert sum(read.values()) < 0.1 * existing  # to tell deaths and births apart
+    assert sum(read.values()) < 0.2 * existing  # to tell deaths and births apart; pods have two series here
     assert not any(gap.is_hole for gap in ledger.gaps())
 
 
