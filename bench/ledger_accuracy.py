@@ -12,22 +12,18 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
 
 from bench import peers
-from bench.accuracy import START, _loaded, _ratio, _relative, _shown, scenarios
+from bench.accuracy import START, _loaded, _ratio, _relative, _shown, availability, scenarios
 from bench.arrivals import ArrivingReader, Replicas, every
 from bench.collected import Collected, collect
-from slo.alert_policy import AlertPolicy
 from slo.events import EventSeries
-from slo.objective import Objective, RatioSLI
-from slo.selector import MatchOp, Selector
 from slo.source.fleet import REQUESTS, Episode, Fleet, FleetSpec, Gap, simulate
-from slo.window import Interval, RollingWindow
+from slo.window import Interval
 
 TOLERANCE_RATIO = 0.0005
 Flags = npt.NDArray[np.bool_]
@@ -109,19 +105,6 @@ def _reader(scenario: Scenario, fleet: Fleet) -> ArrivingReader | Replicas:
     away = Interval(START + 500, START + 680)
     first = ArrivingReader(every(fleet.series, 3, 0), away=away)
     return Replicas(first, ArrivingReader(every(fleet.series, 3, 1)))
-
-
-def availability(window: Interval) -> Objective:
-    """The shop's availability over the whole window."""
-    total = Selector(REQUESTS).where("namespace", MatchOp.EQUAL, "cloudshop-prod")
-    return Objective(
-        service="cloudshop",
-        name="availability",
-        target_ratio=Decimal("0.999"),
-        window=RollingWindow(window.minutes),
-        sli=RatioSLI(total=total, bad=total.where("status", MatchOp.REGEX, "5..")),
-        alert_policy=AlertPolicy(name="none", pairs=()),
-    )
 
 
 def _beside(fleet: Fleet, seen: Fleet, ours: Collected, window: Interval) -> list[str]:
