@@ -1,8 +1,9 @@
 """What a minute of collecting costs: `python -m bench.cycle` prints a Markdown table.
 
 Objectives of 30 series each, scraped every 30 s, are collected for 15 minutes into an SQLite ledger, after one cycle
-that catches up: each minute read once at once and once more a quarter of an hour later. The answers are made in this process, in JSON as a
-Prometheus would send it; making them is not counted, reading them is. Seconds are CPU seconds of one cycle.
+that catches up: each minute is read at once, and once more a quarter of an hour later. The answers are made in this
+process, in JSON as a Prometheus would send it; making them is not counted, reading them is. Seconds are CPU seconds of
+one cycle.
 """
 
 from __future__ import annotations
