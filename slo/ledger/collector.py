@@ -33,12 +33,12 @@ _READS_AT_ONCE = 4
 
 @dataclass(slots=True)
 class CycleResult:
-    """What one cycle did. failures: by objective, what could not be read; notes: what to know, one line each."""
+    """What one cycle did. failures: by objective, what could not be read; notes: by objective, what to know."""
 
     now_ms: int = 0
     steps: int = 0
     failures: dict[str, SourceError] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 class ServerCollector:
@@ -214,7 +214,7 @@ class ServerCollector:
             if isinstance(one, SourceError):
                 result.failures[id_] = one
             elif one.undefined:
-                result.notes.append(f"{id_}: {one.undefined} samples are NaN or infinite and count as missing")
+                result.notes[id_] = "samples that are NaN or infinite count as missing; mend the exporter"
         return {id_: one for id_, one in outcomes.items() if isinstance(one, Outcome)}
 
     def _plan(self, ids: Iterable[str]) -> ReadingPlan:
