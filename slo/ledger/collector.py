@@ -165,7 +165,8 @@ class ServerCollector:
             self._tracked[id_].live = one.after
         newest = max(outcomes.values(), key=lambda one: one.newest_ms, default=None)
         if newest is not None and newest.newest_ms:
-            self._lag.observe(result.now_ms - newest.newest_ms, scrape_interval_ms(newest.after))
+            until_ms, interval_ms = until * MINUTE_MS, scrape_interval_ms(newest.after)
+            self._lag.observe(newest.newest_ms, until_ms, result.now_ms, interval_ms)
 
     def _retry_gaps(self, result: CycleResult, executor: ThreadPoolExecutor) -> None:
         for gap in [gap for gap in self._gaps if is_due(gap, result.now_ms // MINUTE_MS)]:
