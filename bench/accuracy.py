@@ -174,8 +174,17 @@ def measure(name: str, spec: FleetSpec, *, direct: bool) -> Outcome:
 
 def count(source: Source, window: Interval) -> EventSeries:
     """Ours: the events of the shop's availability."""
+    objective = availability(window)
+    measured = source.events([objective], [window], lambda share: None)[objective.id]
+    if not isinstance(measured, Measured):
+        raise measured
+    return measured.groups[()]
+
+
+def availability(window: Interval) -> Objective:
+    """The shop's availability over the whole window."""
     total = Selector(REQUESTS).where("namespace", MatchOp.EQUAL, "cloudshop-prod")
-    objective = Objective(
+    return Objective(
         service="cloudshop",
         name="availability",
         target_ratio=Decimal("0.999"),
@@ -183,10 +192,6 @@ def count(source: Source, window: Interval) -> EventSeries:
         sli=RatioSLI(total=total, bad=total.where("status", MatchOp.REGEX, "5..")),
         alert_policy=AlertPolicy(name="none", pairs=()),
     )
-    measured = source.events([objective], [window], lambda share: None)[objective.id]
-    if not isinstance(measured, Measured):
-        raise measured
-    return measured.groups[()]
 
 
 def ask_lab(url: str, fleet: Fleet, window: Interval) -> tuple[float | None, ...]:

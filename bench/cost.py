@@ -11,10 +11,9 @@ import sys
 from dataclasses import replace
 
 from bench import peers
-from bench.accuracy import START, _loaded, scenarios
+from bench.accuracy import START, _loaded, availability, scenarios
 from bench.arrivals import ArrivingReader
 from bench.collected import TAIL_MINUTES, collect
-from bench.ledger_accuracy import availability
 from slo.source.fleet import REQUESTS, Fleet, simulate
 from slo.window import Interval
 

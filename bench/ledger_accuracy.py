@@ -14,24 +14,20 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 
 from bench import burn, peers
-from bench.accuracy import START, TOLERANCE_RATIO, _ratio, _relative, _shown, scenarios
+from bench.accuracy import START, TOLERANCE_RATIO, _ratio, _relative, _shown, availability, scenarios
 from bench.arrivals import ArrivingReader, Replicas, Series, every
 from bench.collected import TAIL_MINUTES, Collected, collect
-from slo.alert_policy import AlertPolicy
 from slo.ledger.checkpoint import REACH_MINUTES
-from slo.objective import Objective, RatioSLI
 from slo.samples import SeriesSamples
-from slo.selector import MatchOp, Selector
 from slo.source.fleet import REQUESTS, Episode, Fleet, FleetSpec, Gap, simulate
 from slo.units import MINUTE_MS
-from slo.window import Interval, RollingWindow
+from slo.window import Interval
 from tests.support.prometheus import prometheus_with
 
 _AWAY = Interval(START + 500, START + 680)
@@ -134,19 +130,6 @@ def measure(name: str, days: int) -> Rows:
     off = abs(_ratio(kept) - _ratio(reached))
     rows.passed = off <= max(TOLERANCE_RATIO * _ratio(reached), 1 / max(reached.total, 1))
     return rows
-
-
-def availability(window: Interval) -> Objective:
-    """The shop's availability over the whole window."""
-    total = Selector(REQUESTS).where("namespace", MatchOp.EQUAL, "cloudshop-prod")
-    return Objective(
-        service="cloudshop",
-        name="availability",
-        target_ratio=Decimal("0.999"),
-        window=RollingWindow(window.minutes),
-        sli=RatioSLI(total=total, bad=total.where("status", MatchOp.REGEX, "5..")),
-        alert_policy=AlertPolicy(name="none", pairs=()),
-    )
 
 
 def _reader(scenario: Scenario, fleet: Fleet) -> ArrivingReader | Replicas:

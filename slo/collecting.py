@@ -141,6 +141,7 @@ class _Changes:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._failures: dict[str, str] = {}
+        self._notes: set[str] = set()
         self._last: str | None = None
 
     def standby(self, message: str) -> None:
@@ -159,8 +160,10 @@ class _Changes:
         if recovered:
             self._say(f"collecting again: {_some(recovered)}")
         self._failures = failures
-        for note in [note for result in results for note in result.notes]:
+        notes = {f"{id_}: {note}" for result in results for id_, note in result.notes.items()}
+        for note in sorted(notes - self._notes):
             self._say(note)
+        self._notes |= notes
 
     def _once(self, message: str) -> None:
         if message != self._last:

@@ -33,12 +33,12 @@ _READS_AT_ONCE = 4
 
 @dataclass(slots=True)
 class CycleResult:
-    """What one cycle did. failures: by objective, what could not be read; notes: what to know, one line each."""
+    """What one cycle did. failures: by objective, what could not be read; notes: by objective, what to know."""
 
     now_ms: int = 0
     steps: int = 0
     failures: dict[str, SourceError] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 class ServerCollector:
@@ -165,7 +165,8 @@ class ServerCollector:
             self._tracked[id_].live = one.after
         newest = max(outcomes.values(), key=lambda one: one.newest_ms, default=None)
         if newest is not None and newest.newest_ms:
-            self._lag.observe(result.now_ms - newest.newest_ms, scrape_interval_ms(newest.after))
+            until_ms, interval_ms = until * MINUTE_MS, scrape_interval_ms(newest.after)
+            self._lag.observe(newest.newest_ms, until_ms, result.now_ms, interval_ms)
 
     def _retry_gaps(self, result: CycleResult, executor: ThreadPoolExecutor) -> None:
         for gap in [gap for gap in self._gaps if is_due(gap, result.now_ms // MINUTE_MS)]:
@@ -214,7 +215,7 @@ class ServerCollector:
             if isinstance(one, SourceError):
                 result.failures[id_] = one
             elif one.undefined:
-                result.notes.append(f"{id_}: {one.undefined} samples are NaN or infinite and count as missing")
+                result.notes[id_] = "samples that are NaN or infinite count as missing; mend the exporter"
         return {id_: one for id_, one in outcomes.items() if isinstance(one, Outcome)}
 
     def _plan(self, ids: Iterable[str]) -> ReadingPlan:

@@ -14,8 +14,8 @@ import numpy as np
 from slo.errors import SourceError
 from slo.ledger.checkpoint import Notes
 from slo.ledger.remembered import DAY, HOUR, RECENT_MINUTES, Edge, RememberedSeries
-from slo.ledger.source import LedgerSource, reasons_of
-from slo.ledger.store import BlockRow, Epoch, Ledger, Write
+from slo.ledger.source import LedgerSource, promises_by_objective, reasons_of
+from slo.ledger.store import BlockRow, Epoch, Ledger, Promise, Write
 from slo.ledger.stretch import FULL, Provenance, Stretch, decode, joined
 from slo.objective import Group, Objective
 from slo.report import Reason, needed_interval
@@ -43,6 +43,7 @@ class _Held:
     epoch: Epoch
     ids: dict[Group, int]
     series: dict[Group, RememberedSeries]
+    promises: Sequence[Promise]
     notes: Notes | None
 
 
@@ -74,7 +75,9 @@ class LedgerMemory:
         for one, interval in asked:
             held = self._held.get(one.id)
             if held is not None:
-                found[one.id] = Remembered(held.series, reasons_of(one, [held.epoch], held.notes, interval))
+                found[one.id] = Remembered(
+                    held.series, reasons_of(one, [held.epoch], held.promises, held.notes, interval)
+                )
         return found
 
     def apply(self, writes: Iterable[Write], *, at_minute: int) -> None:
@@ -127,6 +130,7 @@ class LedgerMemory:
                 epochs[one.id] = chain[-1]
         ids_of = self._ledger.series([epoch.id for epoch in epochs.values()])
         notes = self._ledger.notes([epoch.id for epoch in epochs.values()])
+        promises = promises_by_objective(self._ledger)
         first_days: dict[int, int] = {}
         loaded: dict[int, RememberedSeries] = {}
         for one in objectives:
@@ -140,7 +144,8 @@ class LedgerMemory:
                 series = {group: loaded[id_] for group, id_ in sorted(ids.items())}
                 for each in series.values():
                     each.coverage_of = series[()]
-                self._held[one.id] = _Held(one, epochs[one.id], ids, series, notes.get(epochs[one.id].id))
+                epoch = epochs[one.id]
+                self._held[one.id] = _Held(one, epoch, ids, series, promises.get(one.id, []), notes.get(epoch.id))
 
     def _load_series(self, first_days: Mapping[int, int], at_minute: int) -> Iterator[tuple[int, RememberedSeries]]:
         """Every series from its first day on: sums of days, and by minute what is recent."""

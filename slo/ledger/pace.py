@@ -11,6 +11,7 @@ QUARTER = 15
 """Each stretch is read a second time in pieces of as many minutes, as many minutes later."""
 
 _REMEMBERED = 10
+_LEARNT_ANEW_AFTER = 60
 _LONGEST_LAG_MS = 10 * MINUTE_MS
 
 
@@ -20,11 +21,23 @@ class Lag:
 
     set_seconds: float | None = None
     _ages: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    _observed: int = 0
 
-    def observe(self, age_ms: int, interval_ms: int) -> None:
-        """age_ms: of the newest sample of any target. Within one scrape interval it is no lag."""
-        if age_ms <= _LONGEST_LAG_MS:
-            self._ages.append(age_ms if age_ms > interval_ms else 0)
+    def observe(self, newest_ms: int, until_ms: int, now_ms: int, interval_ms: int) -> None:
+        """What a read up to until_ms found. newest_ms: the newest sample of any target.
+
+        Only a missing sample tells of a lag: one that is due within the stretch and is not there. The age alone tells
+        of none, as a read that waits for what is late finds nothing younger than it has waited. Whether a lag is over
+        shows only without waiting: once an hour it is learnt anew.
+        """
+        self._observed += 1
+        if self._observed % _LEARNT_ANEW_AFTER == 0:
+            self._ages.clear()
+            return
+        late = max(now_ms - newest_ms - interval_ms, 0)
+        if late <= _LONGEST_LAG_MS:
+            is_missing = until_ms - newest_ms > interval_ms + interval_ms // 10
+            self._ages.append(late if is_missing else self.milliseconds)
 
     @property
     def milliseconds(self) -> int:

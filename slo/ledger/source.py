@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 
 from slo.errors import SourceError
 from slo.events import EventSeries
 from slo.ledger.checkpoint import Notes
-from slo.ledger.store import Epoch, Ledger
+from slo.ledger.store import Epoch, Ledger, Promise
 from slo.ledger.stretch import FULL, Stretch, joined
 from slo.objective import Group, Objective
 from slo.report import Reason
@@ -31,7 +33,7 @@ class LedgerSource:
         """As in the protocol."""
         chains = self.chains() if objectives else {}
         current = [chain[-1].id for one in objectives if (chain := chains.get(one.id))]
-        notes = self._ledger.notes(current)
+        notes, promises = self._ledger.notes(current), promises_by_objective(self._ledger)
         found: dict[str, Measured | SourceError] = {}
         for done, (objective, interval) in enumerate(zip(objectives, intervals, strict=True)):
             progress(done / len(objectives))
@@ -39,7 +41,9 @@ class LedgerSource:
             if chain is None:
                 found[objective.id] = never_counted(self._ledger, objective)
             else:
-                reasons = reasons_of(objective, chain, notes.get(chain[-1].id), interval)
+                reasons = reasons_of(
+                    objective, chain, promises.get(objective.id, ()), notes.get(chain[-1].id), interval
+                )
                 found[objective.id] = Measured(self._groups(interval, chain), reasons)
         return found
 
@@ -90,16 +94,39 @@ def never_counted(ledger: Ledger, objective: Objective) -> SourceError:
 
 
 def reasons_of(
-    objective: Objective, epochs: Sequence[Epoch], notes: Notes | None, interval: Interval
+    objective: Objective,
+    epochs: Sequence[Epoch],
+    promises: Sequence[Promise],
+    notes: Notes | None,
+    interval: Interval,
 ) -> tuple[Reason, ...]:
-    """What is to be known of an objective's counts in an interval."""
-    reasons: tuple[Reason, ...] = ()
+    """What is to be known of an objective's counts in an interval; promises: its targets, in the order of time."""
+    reasons = []
     current = epochs[-1]
     if len(epochs) > 1 and current.since > interval.start:
-        since = f"{datetime_of(current.since):%Y-%m-%d %H:%M} UTC"
-        message = f"until {since} events were counted by another indicator; `slo ledger recount` counts them by today's"
-        reasons = (Reason(code="indicator_changed", message=message),)
+        message = f"until {_date(current.since)} events were counted by another indicator"
+        reasons.append(
+            Reason(code="indicator_changed", message=f"{message}; `slo ledger recount` counts them by today's")
+        )
+    for before, after in pairwise(promises):
+        if after.since > interval.start and before.target != after.target:
+            target = f"{(Decimal(before.target) * 100).normalize():f} %"
+            message = f"until {_date(after.since)} the target was {target}; all is measured by today's here"
+            reasons.append(Reason(code="target_changed", message=message))
     if notes is None:
-        return reasons
+        return tuple(reasons)
     uncertain = sum(count for day, count in notes.uncertain.items() if day >= interval.start // 1440)
-    return reasons + data_notes(objective, notes.roles_found, notes.groups, notes.groups_left_out, uncertain)
+    found = data_notes(objective, notes.roles_found, notes.groups, notes.groups_left_out, uncertain)
+    return (*reasons, *found)
+
+
+def promises_by_objective(ledger: Ledger) -> dict[str, list[Promise]]:
+    """The targets of each objective, in the order of time."""
+    found: dict[str, list[Promise]] = defaultdict(list)
+    for promise in ledger.promises():
+        found[promise.slo].append(promise)
+    return found
+
+
+def _date(minute: int) -> str:
+    return f"{datetime_of(minute):%Y-%m-%d %H:%M} UTC"

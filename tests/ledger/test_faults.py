@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,7 @@ def test_each_sample_is_read_twice_however_many_pods_come_and_go(ledger: Ledger)
     existing = sum(one.times.size for one in churned.series[TOTAL.metric])
     read = dict(server.samples_read)
     assert read.pop(TOTAL.metric) <= 2 * existing
-    assert sum(read.values()) < 0.1 * existing  # to tell deaths and births apart
+    assert sum(read.values()) < 0.2 * existing  # to tell deaths and births apart; pods have two series here
     assert not any(gap.is_hole for gap in ledger.gaps())
 
 
@@ -352,3 +353,15 @@ def test_whenever_it_runs_the_counts_are_those_of_one_backfill(
         assert_same_events(found, expected, inside)
         assert coverage(found, inside) == pytest.approx(coverage(expected, inside), abs=0.002)
         blocks_of(now, now.epochs()[0], Interval(START, END))
+
+
+def test_a_target_that_changed_within_the_window_is_told(ledger: Ledger, fleet: Fleet) -> None:
+    collected = Collected(ledger, Server(fleet.series), AVAILABILITY, since=START)
+    collected.run(START, START + 60)
+    collected.objectives = (replace(AVAILABILITY, target_ratio=Decimal("0.995")),)
+    collected.restart()
+    collected.run(START + 60, START + 120)
+    [told] = [one for one in collected.measured(counted(collected)).reasons if one.code == "target_changed"]
+    assert "the target was 99.9 %" in told.message
+    later = Interval(START + 61, START + 90)
+    assert "target_changed" not in codes(collected.measured(later).reasons)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from slo.errors import SourceError, SourceResponseError
 from slo.ledger.batches import batches
@@ -105,17 +106,42 @@ def test_many_objectives_are_spread_over_batches_that_share_no_question() -> Non
     assert batches(many[:3]) == [{one.id for one in many[:3]}]
 
 
-def test_the_lag_is_learnt_from_samples_that_are_older_than_a_scrape_interval() -> None:
+def reads(lag: Lag, cycles: int, *, late_ms: int, phase_ms: int, interval_ms: int = 15_000) -> list[int]:
+    """How many minutes each cycle holds back, of a target that is scraped at a phase and whose samples come late."""
+    held = []
+    for minute in range(1000, 1000 + cycles):
+        now_ms = minute * 60_000 + 2000
+        until = live_until(now_ms, lag)
+        arrived = min(until * 60_000, now_ms - late_ms)
+        lag.observe((arrived - phase_ms) // interval_ms * interval_ms + phase_ms, until * 60_000, now_ms, interval_ms)
+        held.append(minute - until)
+    return held
+
+
+@pytest.mark.parametrize("phase_ms", [0, 500, 1000, 7000, 13_500, 14_999])
+def test_samples_that_come_at_once_are_never_waited_for_whenever_their_target_is_scraped(phase_ms: int) -> None:
+    for interval_ms in (5000, 15_000, 30_000, 60_000):
+        assert set(reads(Lag(), 200, late_ms=0, phase_ms=phase_ms, interval_ms=interval_ms)) == {0}
+
+
+@pytest.mark.parametrize("phase_ms", [0, 500, 7000, 14_999])
+def test_a_lag_is_learnt_at_once_and_does_not_grow_by_waiting_for_it(phase_ms: int) -> None:
+    held = reads(Lag(), 200, late_ms=60_000, phase_ms=phase_ms)
+    assert held[0] == 0
+    assert set(held[1:59]) == {1}
+    assert sorted(set(held)) == [0, 1]
+    assert held.count(0) <= 4, "it is tried once an hour whether the lag is over"
+
+
+def test_a_lag_that_is_over_is_forgotten_within_the_hour() -> None:
     lag = Lag()
-    assert live_until(600_000, lag) == 10
-    lag.observe(14_000, 15_000)
-    assert live_until(600_000, lag) == 10
-    for age in (75_000, 68_000, 71_000):
-        lag = Lag()
-        lag.observe(age, 15_000)
-        assert lag.milliseconds == age
-    assert live_until(660_000, lag) == 9
+    reads(lag, 30, late_ms=60_000, phase_ms=500)
+    assert reads(lag, 90, late_ms=0, phase_ms=500)[-1] == 0
+
+
+def test_a_lag_that_is_set_is_not_learnt() -> None:
     assert live_until(660_000, Lag(30.0)) == 10
+    assert set(reads(Lag(130.0), 20, late_ms=0, phase_ms=500)) == {3}
 
 
 def test_second_readings_are_a_quarter_of_an_hour_old_and_keep_their_phase() -> None:
