@@ -13,12 +13,9 @@ from dataclasses import replace
 from bench import peers
 from bench.accuracy import START, _loaded, availability, scenarios
 from bench.arrivals import ArrivingReader
-from bench.collected import collect
+from bench.collected import TAIL_MINUTES, collect
 from slo.source.fleet import REQUESTS, Fleet, simulate
 from slo.window import Interval
-
-_AFTER_THE_WINDOW_MINUTES = 40
-"""So long bench.collected goes on, until the last minute is final."""
 
 
 def main() -> int:
@@ -32,7 +29,8 @@ def main() -> int:
     print(f"| collector | {ours:.1f} | 1 |", flush=True)
     with _loaded(fleet) as url:
         for name, rules in peers.rules_for_cost().items():
-            read = sum(often * peers.samples_read(url, rule, end) for rule, often in rules)
+            raw = sum(often * peers.samples_read(url, rule, end) for rule, often in rules)
+            read = raw + peers.recorded_samples_read().get(name, 0.0)
             print(f"| {name} | {read:,.0f} | {read / ours:,.0f} |", flush=True)
     return 0
 
@@ -41,7 +39,7 @@ def ours_per_minute(fleet: Fleet) -> float:
     """Over a day in the middle, as reading does not depend on what was before."""
     window = Interval(START + 10 * 1440, START + 11 * 1440)
     collected = collect(availability(window), ArrivingReader(fleet.series), window)
-    return collected.samples / (window.minutes + _AFTER_THE_WINDOW_MINUTES)
+    return collected.samples.total() / (window.minutes + TAIL_MINUTES)
 
 
 if __name__ == "__main__":

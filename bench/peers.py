@@ -1,8 +1,9 @@
 """The rules of Sloth and Pyrra for one objective of 99.9 % over 30 days, and what they answer on a real Prometheus.
 
 Written out from their sources: Sloth v0.16, internal/prometheus/{sli_rules,alert_rules}.go and its SRE-workbook
-windows; Pyrra (August 2026), slo/rules.go, whose windows are those of 28 days scaled by the period and rounded to the
-minute, and whose alerts wait for half of the short window.
+windows; Pyrra (August 2026), slo/rules.go: windows and waits are those of 28 days, scaled by the period and rounded to
+the minute each, and where errors and total are one metric, its increase is recorded once.
+The expressions are evaluated as range queries with a step of a minute, which is what rules at that interval record.
 """
 
 from __future__ import annotations
@@ -30,14 +31,40 @@ class Pair(NamedTuple):
     wait: int
 
 
+class Recorded(NamedTuple):
+    """A rule's results: values, NaN included, and at which minutes there were any."""
+
+    values: npt.NDArray[np.float64]
+    there: npt.NDArray[np.bool_]
+
+
 SLOTH_PAGES = (Pair(14.4, 60, 5, 0), Pair(6, 360, 30, 0))
-PYRRA_PAGES = (Pair(14, 64, 5, 3), Pair(7, 386, 32, 16))
-PYRRA_30D = f"sum(increase({_ERRORS}[30d])) / sum(increase({_TOTAL}[30d]))"
+PYRRA_PAGES = (Pair(14, 64, 5, 2), Pair(7, 386, 32, 16))
+_SLOTH_WINDOWS = (5, 30, 60, 120, 360, 1440, 4320)
+_PYRRA_WINDOWS = (5, 32, 64, 129, 386, 1543, 6171)
+_SLOTH_PERIOD_SAMPLES = 2 * 30 * 2880
+"""What ratio_rate30d reads besides: 30 days of the 5-minute ratio, recorded every 30 s, for its sum and its count."""
 
 
-def ratio_rate(minutes: int) -> str:
-    """Sloth's slo:sli_error:ratio_rateW; Pyrra's :burnrateW is the same."""
-    return f"(sum(rate({_ERRORS}[{minutes}m])) / sum(rate({_TOTAL}[{minutes}m])))"
+def ratio_rate(minutes: int, late_minutes: int = 0) -> str:
+    """Sloth's slo:sli_error:ratio_rateW; Pyrra's :burnrateW is the same.
+
+    late_minutes: the rule as it sees a window of which the last minutes have not arrived.
+    """
+    window = f"[{minutes - late_minutes}m]" + (f" offset {late_minutes}m" if late_minutes else "")
+    return f"(sum(rate({_ERRORS}{window})) / sum(rate({_TOTAL}{window})))"
+
+
+def pyrra_period_ratio(days: int) -> str:
+    """One minus Pyrra's availability, over its recorded http_requests:increase30d."""
+    return f"sum(increase({_ERRORS}[{days}d]) or vector(0)) / sum(increase({_TOTAL}[{days}d]))"
+
+
+def sloth_period_ratio(five_minutes: Recorded) -> float | None:
+    """slo:sli_error:ratio_rate30d: sum_over_time / count_over_time of the 5-minute ratio. A recorded NaN spoils it; a
+    minute without any is not counted."""
+    values = five_minutes.values[five_minutes.there]
+    return float(values.mean()) if values.size else None
 
 
 def rules_for_cost() -> dict[str, tuple[tuple[str, float], ...]]:
@@ -45,31 +72,38 @@ def rules_for_cost() -> dict[str, tuple[tuple[str, float], ...]]:
 
     Both evaluate every 30 s, Pyrra its 30-day increase every two and a half minutes.
     """
-    sloth = (5, 30, 60, 120, 360, 1440, 4320)
-    pyrra = (5, 32, 64, 129, 386, 1543, 6171)
+    increase = f"sum by (status) (increase({_TOTAL}[30d]))"
     return {
-        "Sloth": tuple((ratio_rate(minutes), 2.0) for minutes in sloth),
-        "Pyrra": ((PYRRA_30D, 0.4), *((ratio_rate(minutes), 2.0) for minutes in pyrra)),
+        "Sloth": tuple((ratio_rate(minutes), 2.0) for minutes in _SLOTH_WINDOWS),
+        "Pyrra": ((increase, 0.4), *((ratio_rate(minutes), 2.0) for minutes in _PYRRA_WINDOWS)),
     }
 
 
-def error_ratios(url: str, minutes: int, interval: Interval) -> npt.NDArray[np.float64]:
-    """The recorded ratio of a window at every minute of `(start, end]`; NaN where there is none."""
-    found = np.full(interval.minutes, np.nan)
+def recorded_samples_read() -> dict[str, float]:
+    """What is read in a minute of the recorded series themselves, where it is much."""
+    return {"Sloth": 2.0 * _SLOTH_PERIOD_SAMPLES}
+
+
+def error_ratios(url: str, minutes: int, interval: Interval, late_minutes: int = 0) -> Recorded:
+    """The recorded ratio of a window at every minute of `(start, end]`."""
+    values = np.full(interval.minutes, np.nan)
+    there = np.zeros(interval.minutes, np.bool_)
     for start in range(interval.start + 1, interval.end + 1, _POINTS):
         last = min(start + _POINTS - 1, interval.end)
-        form = {"query": ratio_rate(minutes), "start": start * 60, "end": last * 60, "step": 60}
+        query = ratio_rate(minutes, late_minutes)
+        form = {"query": query, "start": start * 60, "end": last * 60, "step": 60}
         for one in _post(url, "query_range", form)["result"]:
             for at, value in one["values"]:
-                found[round(at) // 60 - interval.start - 1] = float(value)
-    return found
+                index = round(at) // 60 - interval.start - 1
+                values[index], there[index] = float(value), True
+    return Recorded(values, there)
 
 
-def pages(url: str, pairs: tuple[Pair, ...], interval: Interval) -> npt.NDArray[np.bool_]:
+def pages(url: str, pairs: tuple[Pair, ...], interval: Interval, late_minutes: int = 0) -> npt.NDArray[np.bool_]:
     """Whether a page is firing at every minute of the interval."""
     firing = np.zeros(interval.minutes, np.bool_)
     for pair in pairs:
-        long, short = (error_ratios(url, minutes, interval) for minutes in (pair.long, pair.short))
+        long, short = (error_ratios(url, size, interval, late_minutes).values for size in (pair.long, pair.short))
         holds = (long > pair.factor * BUDGET_RATIO) & (short > pair.factor * BUDGET_RATIO)
         firing |= _for(holds, pair.wait)
     return firing
