@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import re
@@ -79,6 +80,18 @@ def test_an_output_that_cannot_be_written_is_an_error(target: str, words: str, m
     assert (done.returncode, done.stderr) == (2, f"slo: standard output {words}\n")
 
 
+def _writer_once_it_is_read(fifo: Path) -> int:
+    """A descriptor that writes to a pipe, which can be had as soon as somebody reads it."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
 def test_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "d.csv")
     (tmp_path / "o.yaml").write_text("")
@@ -87,9 +100,14 @@ def test_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:
     process = subprocess.Popen(
         arguments, cwd=tmp_path, env=environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        held_open = _writer_once_it_is_read(tmp_path / "d.csv")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        os.close(held_open)
+    finally:
+        process.kill()
+        process.wait()
     assert (process.returncode, out, err) == (130, "", "")
 
 
