@@ -59,6 +59,8 @@ class LedgerMemory:
         self._source = LedgerSource(ledger)
         self._objectives = {one.id: one for one in objectives}
         self._held: dict[str, _Held] = {}
+        self._in_store: dict[str, int] = {}
+        """Epochs of objectives that are answered from the store by choice."""
         self._load(objectives, at_minute)
         self.prepare(at_minute)
 
@@ -111,6 +113,8 @@ class LedgerMemory:
 
     def _take(self, write: Write) -> bool:
         """Whether a write could be taken over into what is held; True too where nothing is held by choice."""
+        if self._in_store.get(write.epoch.slo) == write.epoch.id:
+            return True
         held = self._held.get(write.epoch.slo)
         if held is None or held.epoch.id != write.epoch.id or not write.stretches.keys() <= held.series.keys():
             return False
@@ -126,8 +130,11 @@ class LedgerMemory:
         for one in objectives:
             chain = chains.get(one.id, [])
             self._held.pop(one.id, None)
+            self._in_store.pop(one.id, None)
             if chain and one.time_slices is None and not _has_changed(chain, needed_interval(one, at_minute)):
                 epochs[one.id] = chain[-1]
+            elif chain:
+                self._in_store[one.id] = chain[-1].id
         ids_of = self._ledger.series([epoch.id for epoch in epochs.values()])
         notes = self._ledger.notes([epoch.id for epoch in epochs.values()])
         promises = promises_by_objective(self._ledger)
