@@ -6,8 +6,7 @@ some 25 KB for 30 days, where all minutes would be 700.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,19 +18,16 @@ from slo.window import Interval
 HOUR, DAY = 60, 1440
 RECENT_MINUTES = 7 * HOUR
 """More than the 6 h window, and than what a second reading replaces."""
+LOADED_MINUTES = 3 * HOUR
+"""So many are recent at first: each hour has to be unpacked, and what is further back is rarely asked for."""
 
 _PAGES = 12
 
 Sums = npt.NDArray[np.int64]
-"""Cumulative good, bad and thousandths covered at consecutive edges, shape (3, edges)."""
+"""Cumulative good, bad and thousandths covered at consecutive edges, shape (edges, 3): an edge lies in one place."""
 
-
-class Edge(NamedTuple):
-    """Everything from the beginning up to one minute."""
-
-    good: int
-    bad: int
-    covered: int
+Edge = Sequence[int]
+"""Good, bad and thousandths covered from the beginning up to one minute."""
 
 
 class RememberedSeries:
@@ -69,22 +65,22 @@ class RememberedSeries:
     @property
     def end(self) -> int:
         """The last minute that was counted."""
-        return self._recent_start + int(self._recent.shape[1]) - 1
+        return self._recent_start + len(self._recent) - 1
 
     def within(self, interval: Interval) -> WindowCounts:
         """As in Events."""
-        low, high = self.edge(interval.start), self.edge(interval.end)
-        covered = high.covered - low.covered
+        good_before, bad_before, covered_before = self.edge(interval.start)
+        good, bad, covered = self.edge(interval.end)
         if self.coverage_of is not self:
-            covered = self.coverage_of.edge(interval.end).covered - self.coverage_of.edge(interval.start).covered
-        return WindowCounts(high.good - low.good, high.bad - low.bad, covered / FULL)
+            covered_before, covered = self.coverage_of.edge(interval.start)[2], self.coverage_of.edge(interval.end)[2]
+        return WindowCounts(good - good_before, bad - bad_before, (covered - covered_before) / FULL)
 
     @property
     def observed(self) -> Interval | None:
         """As in Events, as far back as is remembered."""
         if self.coverage_of is not self:
             return self.coverage_of.observed
-        if self._recent[2, -1] == 0:
+        if self._recent[-1, 2] == 0:
             return None
         if self._observed_from is None:
             self._observed_from = self._first_covered()
@@ -105,12 +101,12 @@ class RememberedSeries:
         reached = self._first_day * DAY < minute < self._recent_start and minute % DAY
         return hour if reached and hour not in self._pages else None
 
-    def add_hour(self, hour: int, minutes: Stretch) -> None:
-        """Take an hour in; minutes: from the beginning of its day to its end."""
+    def add_hour(self, hour: int, minutes: Stretch, before: Edge = (0, 0, 0)) -> None:
+        """Take an hour in; minutes: to its end; before: what its day held before these minutes."""
         while len(self._pages) >= _PAGES:
             del self._pages[next(iter(self._pages))]
-        day = Edge(*self._days[:, minutes.start // DAY - self._first_day].tolist())
-        self._pages[hour] = sums_of(minutes, day)[:, -(HOUR + 1) :].copy()
+        day = self._days[minutes.start // DAY - self._first_day] + np.array(before, np.int64)
+        self._pages[hour] = sums_of(minutes, day.tolist())[-(HOUR + 1) :].copy()
 
     def replace(self, stretch: Stretch, *, add: bool = False) -> bool:
         """Take over minutes that were counted anew, or add events to them.
@@ -120,15 +116,17 @@ class RememberedSeries:
         if stretch.start < self._recent_start:
             return False
         low, high = stretch.start - self._recent_start, stretch.end - self._recent_start
-        known = self._recent.shape[1] - 1
-        minutes = np.zeros((3, max(high, known)), np.int64)
-        minutes[:, :known] = np.diff(self._recent)
-        fresh = np.array((stretch.good, stretch.bad, stretch.covered), np.int64)
-        minutes[:, low:high] = minutes[:, low:high] + fresh if add else fresh
-        self._recent = np.cumsum(np.concatenate([self._recent[:, :1], minutes], axis=1), axis=1)
+        known = len(self._recent) - 1
+        minutes = np.zeros((max(high, known) + 1, 3), np.int64)
+        minutes[0] = self._recent[0]
+        minutes[1 : known + 1] = np.diff(self._recent, axis=0)
+        fresh = np.array((stretch.good, stretch.bad, stretch.covered), np.int64).T
+        inside = minutes[low + 1 : high + 1]
+        inside[:] = inside + fresh if add else fresh
+        self._recent = np.cumsum(minutes, axis=0, out=minutes)
         self._edges.clear()
         self._observed_end = None
-        if minutes.shape[1] > 2 * RECENT_MINUTES:
+        if len(minutes) > 2 * RECENT_MINUTES:
             self._shorten()
         return True
 
@@ -137,39 +135,39 @@ class RememberedSeries:
         cut = (self.end - RECENT_MINUTES) // HOUR * HOUR
         begun = range(self._recent_start // DAY + 1, cut // DAY + 1)
         if begun:
-            edges = self._recent[:, [day * DAY - self._recent_start for day in begun]]
-            self._days = np.concatenate([self._days, edges], axis=1)
-        self._recent = self._recent[:, cut - self._recent_start :].copy()
+            edges = self._recent[[day * DAY - self._recent_start for day in begun]]
+            self._days = np.concatenate([self._days, edges])
+        self._recent = self._recent[cut - self._recent_start :].copy()
         self._recent_start = cut
 
     def _edge(self, minute: int) -> Edge:
         if minute >= self._recent_start:
-            return Edge(*self._recent[:, minute - self._recent_start].tolist())
+            return _row(self._recent, minute - self._recent_start)
         if minute % DAY == 0:
-            return Edge(*self._days[:, minute // DAY - self._first_day].tolist())
+            return _row(self._days, minute // DAY - self._first_day)
         hour = minute // HOUR
         if hour not in self._pages:
             self.add_hour(hour, self._load(Interval(minute // DAY * DAY, (hour + 1) * HOUR)))
-        return Edge(*self._pages[hour][:, minute - hour * HOUR].tolist())
+        return _row(self._pages[hour], minute - hour * HOUR)
 
     def _first_covered(self) -> int:
         """The beginning of the first minute that was covered."""
-        day = int(np.searchsorted(self._days[2], 0, "right")) - 1
+        day = int(np.searchsorted(self._days[:, 2], 0, "right")) - 1
         start = (self._first_day + day) * DAY
         if start + DAY <= self._recent_start:
             covered = self._load(Interval(start, start + DAY)).covered
         else:
             covered = np.concatenate(
-                [self._load(Interval(start, self._recent_start)).covered, np.diff(self._recent[2])]
+                [self._load(Interval(start, self._recent_start)).covered, np.diff(self._recent[:, 2])]
             )
         return start + int(np.flatnonzero(covered)[0])
 
     def _last_covered(self) -> int:
         """The end of the last minute that was covered."""
-        covered = self._recent[2]
+        covered = self._recent[:, 2]
         if covered[-1] > covered[0]:
             return self._recent_start + int(np.searchsorted(covered, covered[-1]))
-        day = int(np.searchsorted(self._days[2], covered[0]))
+        day = int(np.searchsorted(self._days[:, 2], covered[0]))
         end = min((self._first_day + day) * DAY, self._recent_start)
         minutes = self._load(Interval((self._first_day + day - 1) * DAY, end))
         if not minutes.covered.any():
@@ -177,9 +175,14 @@ class RememberedSeries:
         return minutes.start + int(np.flatnonzero(minutes.covered)[-1]) + 1
 
 
+def _row(sums: Sums, number: int) -> Edge:
+    found: list[int] = sums[number].tolist()
+    return found
+
+
 def sums_of(minutes: Stretch, base: Edge) -> Sums:
     """Cumulative at the edges of the minutes, the base being the first."""
-    rows = np.empty((3, minutes.good.size + 1), np.int64)
-    rows[:, 0] = base
-    rows[0, 1:], rows[1, 1:], rows[2, 1:] = minutes.good, minutes.bad, minutes.covered
-    return np.cumsum(rows, axis=1, out=rows)
+    rows = np.empty((minutes.good.size + 1, 3), np.int64)
+    rows[0] = base
+    rows[1:, 0], rows[1:, 1], rows[1:, 2] = minutes.good, minutes.bad, minutes.covered
+    return np.cumsum(rows, axis=0, out=rows)

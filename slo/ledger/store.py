@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, func, null, select
+from sqlalchemy import BigInteger, Connection, Executable, Row, cast, func, null, select
 
 from slo.ledger.blocks import BlockWriter, read_block
 from slo.ledger.checkpoint import Checkpoint, Notes
@@ -233,6 +233,17 @@ class Ledger:
         for part in parts_of(series_ids):
             query = select(*columns).where(BLOCK.c.series_id.in_(part), *_overlapping(interval))
             yield from self.rows(query.order_by(BLOCK.c.series_id, BLOCK.c.start))
+
+    def day_sums(self, series_ids: Collection[int], interval: Interval) -> Iterator[BlockRow]:
+        """As sums, added up for each UTC day; of the blocks that lie wholly within the interval."""
+        good, bad = (cast(func.sum(column), BigInteger) for column in (BLOCK.c.good, BLOCK.c.bad))
+        minutes, covered = (cast(func.sum(column), BigInteger) for column in (BLOCK.c.minutes, BLOCK.c.covered))
+        day = BLOCK.c.start // 1440
+        columns = (BLOCK.c.series_id, func.min(BLOCK.c.start), minutes, good, bad, covered)
+        inside = (BLOCK.c.start >= interval.start, BLOCK.c.start + BLOCK.c.minutes <= interval.end)
+        for part in parts_of(series_ids):
+            query = select(*columns).where(BLOCK.c.series_id.in_(part), *inside).group_by(BLOCK.c.series_id, day)
+            yield from self.rows(query.order_by(BLOCK.c.series_id, day))
 
     def write(self, writes: Sequence[Write]) -> None:
         """All of the writes in one transaction, or none of them."""

@@ -127,8 +127,7 @@ def _planes(values: Counts, size: int | None = None) -> tuple[bytes, int]:
 
 
 def _from_planes(planes: Codes, minutes: int) -> Counts:
-    if planes.size == minutes:
-        return planes.astype(np.int64)
-    width = planes.size // minutes
-    raw = np.ascontiguousarray(planes.reshape(width, minutes).T)
-    return raw.view(f"<u{width}").reshape(minutes).astype(np.int64)
+    values = planes[:minutes].astype(np.int64)
+    for place in range(1, planes.size // minutes if minutes else 0):
+        values |= planes[place * minutes : (place + 1) * minutes].astype(np.int64) << (8 * place)
+    return values
