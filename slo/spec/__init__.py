@@ -93,7 +93,7 @@ def _load(contents: Iterable[tuple[str, bytes, Problem | None]]) -> Spec:
                 wrong += (one for one in problems_of(error, document) if (one.line, one.column) not in nothing)
             found += wrong
             if not wrong:
-                objectives += build_objectives(read)
+                objectives += build_objectives(read, Path(file).parent)
                 gates += build_gates(read)
         problems += _in_order(found)
     if problems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
 
 from slo.alert_policy import AlertPolicy
@@ -13,9 +14,9 @@ from slo.spec.policy import policy
 from slo.window import CalendarUnit, CalendarWindow, RollingWindow, Window
 
 
-def build_objectives(read: schema.FileDocument) -> list[Objective]:
-    """The objectives of one document that has no problem."""
-    alert_policy = policy(read.alerting.policy, read.alerting.runbook)
+def build_objectives(read: schema.FileDocument, folder: Path) -> list[Objective]:
+    """The objectives of one document that has no problem; folder: where its file lies."""
+    alert_policy = policy(read.alerting, folder)
     return [_objective(read, entry, alert_policy) for entry in read.objectives]
 
 

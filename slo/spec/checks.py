@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path as FilePath
 from typing import Any
 
 from slo.errors import Problem
 from slo.promql.names import RESERVED_LABELS
 from slo.spec.document import Document, Path
-from slo.spec.policy import known_policies
+from slo.spec.policy import named_policy
 
 _SLI_KINDS = ("ratio", "latency", "probe")
 
@@ -23,10 +24,19 @@ def check_document(document: Document) -> Iterator[Problem]:
     yield from _reserved(document, ("labels",), data.get("labels"))
     for index, entry in enumerate(_list(data.get("objectives"))):
         yield from _check_objective(document, ("objectives", index), _mapping(entry), _mapping(data.get("labels")))
-    name = _mapping(data.get("alerting")).get("policy")
-    if isinstance(name, str) and name not in known_policies():
-        known = ", ".join(sorted(known_policies()))
-        yield document.problem(("alerting", "policy"), f"there is no alert policy {name[:60]!r}; known: {known}")
+    yield from _check_alerting(document, _mapping(data.get("alerting")))
+
+
+def _check_alerting(document: Document, alerting: dict[str, Any]) -> Iterator[Problem]:
+    name = alerting.get("policy")
+    if isinstance(name, str):
+        try:
+            named_policy(name, FilePath(document.file).parent)
+        except ValueError as error:
+            yield document.problem(("alerting", "policy"), str(error))
+    for where in ((), ("page",), ("ticket",), ("absent",)):
+        entry = _mapping(alerting.get(where[0])) if where else alerting
+        yield from _reserved(document, ("alerting", *where, "labels"), entry.get("labels"))
 
 
 def objective_ids(document: Document) -> Iterator[tuple[Path, str]]:

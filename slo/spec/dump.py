@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from slo.alert_policy import ABSENT, AlertPolicy, Notification
 from slo.objective import SLI, LatencySLI, Objective, ProbeSLI
 from slo.promql.text import selector_text
 from slo.units import format_duration
@@ -18,16 +19,44 @@ from slo.window import RollingWindow, Window
 def dump_objectives(objectives: Sequence[Objective]) -> str:
     """YAML text, one document for each run of objectives of one service and alert policy."""
     documents = [
-        {
-            "service": service,
-            "objectives": [_entry(one) for one in run],
-            "alerting": {"policy": policy, **({"runbook": runbook} if runbook else {})},
-        }
-        for (service, policy, runbook), run in groupby(
-            objectives, key=lambda one: (one.service, one.alert_policy.name, one.alert_policy.runbook)
-        )
+        {"service": service, "objectives": [_entry(one) for one in run], "alerting": alerting}
+        for (service, alerting), run in groupby(objectives, key=lambda one: (one.service, _alerting(one.alert_policy)))
     ]
     return yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _alerting(policy: AlertPolicy) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "policy": policy.name,
+        "runbook": policy.runbook,
+        "dashboard": policy.dashboard,
+        "labels": dict(policy.labels),
+        "annotations": dict(policy.annotations),
+        "page": _notification(policy.page, Notification()),
+        "ticket": _notification(policy.ticket, Notification()),
+        "absent": _notification(policy.absent, ABSENT),
+        "low_traffic": "" if policy.needs_evidence else "off",
+    }
+    return {key: value for key, value in entry.items() if value not in ("", {})}
+
+
+def _notification(one: Notification, default: Notification) -> dict[str, Any]:
+    """What differs from the default."""
+    entry = {
+        "enabled": "true" if one.enabled else "false",
+        "labels": dict(one.labels),
+        "annotations": dict(one.annotations),
+        "for": format_duration(one.for_minutes * 60),
+        "keep_firing_for": format_duration(one.keep_firing_for_minutes * 60),
+    }
+    changed = {
+        "enabled": one.enabled != default.enabled,
+        "labels": bool(one.labels),
+        "annotations": bool(one.annotations),
+        "for": one.for_minutes != default.for_minutes,
+        "keep_firing_for": one.keep_firing_for_minutes != default.keep_firing_for_minutes,
+    }
+    return {key: value for key, value in entry.items() if changed[key]}
 
 
 def _entry(one: Objective) -> dict[str, Any]:

@@ -21,6 +21,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     "latency": schema.Latency,
     "probe": schema.Probe,
     "alerting": schema.Alerting,
+    "page": schema.NotificationEntry,
+    "ticket": schema.NotificationEntry,
+    "absent": schema.NotificationEntry,
     "gates": schema.GateEntry,
     "freeze": schema.FreezeEntry,
 }
@@ -69,7 +72,8 @@ def _path(location: tuple[Any, ...], data: Any) -> tuple[Path, bool]:
 def _unknown_key(path: Path) -> str:
     parents = [step for step in path[:-1] if isinstance(step, str)]
     key, parent = str(path[-1]), parents[-1] if parents else ""
-    known = list(_MODELS[parent].model_fields) if parent in _MODELS else []
+    fields = _MODELS[parent].model_fields if parent in _MODELS else {}
+    known = [field.alias or name for name, field in fields.items()]
     close = get_close_matches(key, known, n=1)
     cure = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
     return f"unknown key '{key[:60]}'; {cure}"

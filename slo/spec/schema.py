@@ -151,10 +151,20 @@ def _instant(value: Any) -> datetime:
         raise ValueError(str(error)) from error
 
 
-def _runbook(text: str) -> str:
+def _link(text: str) -> str:
     if not text.startswith(("https://", "http://")):
-        raise ValueError("a runbook is a web address; write https://...")
+        raise ValueError("a web address is expected here; write https://...")
     return text
+
+
+def _bool(value: Any) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("write true or false")
+    return bool(value == "true")
+
+
+def _wait_minutes(value: Any) -> int:
+    return 0 if value in ("0", "0s", "0m") else _whole_minutes(value)
 
 
 def _distinct(values: list[str]) -> list[str]:
@@ -175,6 +185,9 @@ Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]
 LabelName = Annotated[str, BeforeValidator(_text), AfterValidator(_label_name)]
 Labels = dict[LabelName, Text]
 WholeMinutes = Annotated[int, BeforeValidator(_whole_minutes)]
+WaitMinutes = Annotated[int, BeforeValidator(_wait_minutes)]
+Bool = Annotated[bool, BeforeValidator(_bool)]
+Link = Annotated[str, BeforeValidator(_text), AfterValidator(_link)]
 Share = Annotated[Decimal, BeforeValidator(_share)]
 Target = Annotated[Decimal, BeforeValidator(_target)]
 Number = Annotated[Decimal, BeforeValidator(_finite_number)]
@@ -253,9 +266,28 @@ class ObjectiveEntry(_Strict):
     sli: Sli
 
 
+class NotificationEntry(_Strict):
+    enabled: Bool = True
+    labels: Labels = {}
+    annotations: Labels = {}
+    for_: Annotated[WaitMinutes, Field(alias="for")] = 0
+    keep_firing_for: WaitMinutes = 0
+
+
+class AbsentEntry(NotificationEntry):
+    for_: Annotated[WaitMinutes, Field(alias="for")] = 5
+
+
 class Alerting(_Strict):
     policy: Text = "sre-workbook"
-    runbook: Annotated[Text, AfterValidator(_runbook)] = ""
+    runbook: Link = ""
+    dashboard: Link = ""
+    labels: Labels = {}
+    annotations: Labels = {}
+    page: NotificationEntry = NotificationEntry()
+    ticket: NotificationEntry = NotificationEntry()
+    absent: AbsentEntry = AbsentEntry()
+    low_traffic: Literal["binomial", "off"] = "binomial"
 
 
 class FreezeEntry(_Strict):
