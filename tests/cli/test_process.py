@@ -103,8 +103,9 @@ def test_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:
     try:
         held_open = _writer_once_it_is_read(tmp_path / "d.csv")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        # A signal just before a read is seen after it: the end of the pipe lets that read return.
         os.close(held_open)
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()
