@@ -49,6 +49,11 @@ def parser() -> ArgumentParser:
             _add_report_options,
         ),
         (
+            "rules",
+            "generate Prometheus rules: recorded series and alerts that work without this service",
+            _add_rules_options,
+        ),
+        (
             "init",
             "propose objectives for what a Prometheus measures",
             _add_prometheus_options,
@@ -121,6 +126,31 @@ def _add_report_options(parser: ArgumentParser) -> None:
         help="read from a simulated shop, the same at every run",
     )
     _add_ledger_option(parser)
+
+
+def _add_rules_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    _add_slo_option(parser)
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write a file for each service (print all)")
+    parser.add_argument(
+        "--format",
+        metavar="FORM",
+        default="prometheusrule",
+        help="prometheusrule, prometheus, mimir, thanos or victoriametrics (prometheusrule)",
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 unless DIR (rules) is up to date")
+    parser.add_argument("--tests", action="store_true", help="write tests for `promtool test rules` into DIR/tests too")
+    parser.add_argument("--namespace", metavar="NAME", default="", help="of PrometheusRule objects")
+    parser.add_argument(
+        "--label", action="append", default=[], metavar="NAME=VALUE", help="of PrometheusRule objects; repeatable"
+    )
+    parser.add_argument("--tenant", metavar="NAME", default="", help="of VictoriaMetrics' groups; Mimir's folder")
+    parser.add_argument(
+        "--delay", metavar="DURATION", default="", help="evaluate so much in the past, where series arrive late"
+    )
+    parser.add_argument(
+        "--rules-in-group", type=int, metavar="N", help="split groups that are longer (20 for mimir, else never)"
+    )
 
 
 def _add_ledger_option(parser: ArgumentParser) -> None:

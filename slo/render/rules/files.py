@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from slo.errors import UsageError
+from slo.generated import GeneratedFile
 from slo.objective import Objective
 from slo.render.rules.groups import GroupWriter
 from slo.render.rules.rule import labels_text, scalar
@@ -35,19 +36,7 @@ class Layout:
     tenant: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleFile:
-    """The name of a file and what belongs into it, in parts: those of a thousand objectives are never joined."""
-
-    name: str
-    parts: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        return "".join(self.parts)
-
-
-def render_rules(objectives: Sequence[Objective], layout: Layout) -> tuple[list[RuleFile], list[str]]:
+def render_rules(objectives: Sequence[Objective], layout: Layout) -> tuple[list[GeneratedFile], list[str]]:
     """The files, in the order of services, and what they leave out. Raises UsageError where names would clash."""
     _refuse_clashes(objectives)
     writer = GroupWriter(rules_in_group=layout.rules_in_group or _RULES_IN_GROUP.get(layout.format), head=_head(layout))
@@ -57,12 +46,12 @@ def render_rules(objectives: Sequence[Objective], layout: Layout) -> tuple[list[
         groups = [writer.groups(objective) for objective in run]
         if not any("  - name:" in text for text in groups):
             groups.append("  []\n")
-        files.append(RuleFile(f"{service}.yaml", (f"{_beginning(service, layout)}groups:\n", *groups)))
+        files.append(GeneratedFile(f"{service}.yaml", (f"{_beginning(service, layout)}groups:\n", *groups)))
     left_out = [f"{objective.id}: {notice}" for objective in objectives for notice in writer.notices(objective)]
     return files, left_out
 
 
-def render_inhibition(objectives: Sequence[Objective]) -> RuleFile:
+def render_inhibition(objectives: Sequence[Objective]) -> GeneratedFile:
     """The Alertmanager configuration by which a page silences the tickets on the same budget."""
     equal = ["slo", *sorted({label for objective in objectives for label in objective.group_by})]
     text = f"""\
@@ -72,7 +61,7 @@ inhibit_rules:
     target_matchers: ['alertname = "ErrorBudgetBurn"', 'severity = "ticket"']
     equal: [{", ".join(equal)}]
 """
-    return RuleFile(INHIBITION_FILE, (text,))
+    return GeneratedFile(INHIBITION_FILE, (text,))
 
 
 def object_name(service: str) -> str:
