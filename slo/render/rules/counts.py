@@ -83,9 +83,7 @@ def _increase(selector: Selector) -> str:
     target = _target_matchers(selector)
     return f"""\
   (
-      last_over_time({series}[5m])
-    -
-      {series} offset 5m
+      last_over_time({series}[5m]) - {series} offset 5m >= 0
     unless
       resets({series}[5m]) > 0
   )
