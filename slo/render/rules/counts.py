@@ -30,13 +30,10 @@ _OPPOSITE = {
 
 
 def count_rules(objective: Objective) -> Iterator[Rule]:
-    """Total and bad events: of the objective as a whole, and of each group."""
-    yield Rule(record=TOTAL, expr=_total(objective, grouped=False))
-    if objective.group_by:
-        yield Rule(record=TOTAL, expr=_total(objective, grouped=True))
-    yield Rule(record=BAD, expr=_bad(objective, grouped=False))
-    if objective.group_by:
-        yield Rule(record=BAD, expr=_bad(objective, grouped=True))
+    """Total and bad events: of the objective as a whole and, in the same rule, of each group."""
+    for record, expr in ((TOTAL, _total), (BAD, _bad)):
+        parts = [expr(objective, grouped=True)] if objective.group_by else []
+        yield Rule(record=record, expr="\nor\n".join([*parts, expr(objective, grouped=False)]))
 
 
 def _total(objective: Objective, *, grouped: bool) -> str:

@@ -32,7 +32,7 @@ def example_series(objective: Objective) -> list[Example]:
     Raises ValueError where no value is found that a selector matches.
     """
     sli = objective.sli
-    groups = [Matcher(label, MatchOp.NOT_EQUAL, "") for label in objective.group_by]
+    groups = _one_group(objective)
     if isinstance(sli, ProbeSLI):
         passing, failing = _values(sli)
         labels = _labels([sli.series], groups)
@@ -43,6 +43,18 @@ def example_series(objective: Objective) -> list[Example]:
         metric = sli.histogram.metric
         return [Example(f"{metric}_count", labels, True, True), Example(f"{metric}_bucket", bucket, True, False)]
     return list(_of_ratio(sli, groups))
+
+
+def _one_group(objective: Objective) -> list[Matcher]:
+    """The group that all the series belong to: a value of each label that every selector allows."""
+    sli = objective.sli
+    if isinstance(sli, RatioSLI):
+        selectors = [one for one in (sli.total, sli.bad, sli.good) if one]
+    else:
+        selectors = [sli.histogram if isinstance(sli, LatencySLI) else sli.series]
+    wanted = [matcher for selector in selectors for matcher in selector.matchers if matcher.label in objective.group_by]
+    found = _solved([*wanted, *(Matcher(label, MatchOp.NOT_EQUAL, "") for label in objective.group_by)])
+    return [Matcher(label, MatchOp.EQUAL, value) for label, value in found.items()]
 
 
 def _of_ratio(sli: RatioSLI, groups: Sequence[Matcher]) -> Iterator[Example]:
