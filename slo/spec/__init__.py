@@ -80,6 +80,7 @@ def _load(contents: Iterable[tuple[str, bytes, Problem | None]]) -> Spec:
         for document in documents:
             read, faults = read_as(DOCUMENT, document)
             wrong = [
+                *document.unwritten(),
                 *check_document(document),
                 *ids.clashes(document, objective_ids(document)),
                 *gate_ids.clashes(document, gate_names(document)),

@@ -16,7 +16,7 @@ from slo.spec.places import Path, Placed, path_text, place_after, placed_documen
 from slo.spec.plain import Data, plain_documents
 from slo.spec.reading import Fault, Form
 
-NOTHING = "nothing is written here; write a value, or leave it out"
+_NOTHING = "nothing is written here; write a value, or leave it out"
 MOST_BYTES = 16 * 2**20
 
 # YAML 1.1, "Character Set"; libyaml refuses them too, but without telling where.
@@ -56,6 +56,10 @@ class Document:
         line, column = self.mark.place(path, at_key=at_key)
         return Problem(self.file, line, column, path_text(path), message)
 
+    def unwritten(self) -> list[Problem]:
+        """Each place where nothing is written, which no form accepts."""
+        return [self.problem(path, _NOTHING) for path in self.nulls]
+
 
 class Mark:
     """One document within its file, without its data."""
@@ -87,7 +91,8 @@ def read_documents(content: bytes, file: str) -> tuple[list[Document], list[Prob
     if found := _NOT_PRINTABLE.search(text):
         message = f"the character U+{ord(found[0]):04X} is not accepted; is it an objective file?"
         return [], [Problem(file, *place_after(text[: found.start()]), "", message)]
-    places, problems = Places(file, text), []
+    places = Places(file, text)
+    problems: list[Problem] = []
     plain = plain_documents(text)
     if plain is not None:
         documents = [Document(data, places, number) for number, data in enumerate(plain)]
@@ -100,9 +105,9 @@ def read_documents(content: bytes, file: str) -> tuple[list[Document], list[Prob
 
 
 def read_as(form: Form, document: Document) -> tuple[Any, list[Problem]]:
-    """The value of a document, and what is wrong with it; where nothing is written, that alone is told."""
+    """The value of a document, and what is wrong with it; of places where nothing is written, `unwritten` tells."""
     faults: list[Fault] = []
     read = form(document.data, faults)
-    told = (fault for fault in faults if fault.at_key or fault.path not in document.nulls)
-    problems = [document.problem(fault.path, fault.message, at_key=fault.at_key) for fault in told]
-    return read, [*(document.problem(path, NOTHING) for path in document.nulls), *problems]
+    nulls = set(document.nulls)
+    told = (fault for fault in faults if fault.at_key or fault.path not in nulls)
+    return read, [document.problem(fault.path, fault.message, at_key=fault.at_key) for fault in told]

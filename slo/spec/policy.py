@@ -75,7 +75,7 @@ def _read_policy(content: bytes, file: str) -> AlertPolicy:
         first = problems[0] if problems else f"{file} must hold one short document with name and pairs"
         raise ValueError(str(first))
     read, wrong = read_as(POLICY, documents[0])
-    if wrong:
+    if wrong := [*documents[0].unwritten(), *wrong]:
         raise ValueError(str(wrong[0]))
     assert isinstance(read, AlertPolicy)
     if any(pair.short_minutes >= pair.long_minutes for pair in read.pairs):

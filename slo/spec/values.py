@@ -26,7 +26,7 @@ _CONDITION = re.compile(
 _ZONE = re.compile(
     r"(?!right/|posix/|(?:posixrules|localtime|Factory)$)[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII
 )
-_WHOLE = re.compile(r"([+-]?\d+(?:_\d+)*)(?:\.0*)?", re.ASCII)
+_WHOLE = re.compile(r"([+-]?\d+(?:_\d+)*)(?:\.0+)?", re.ASCII)
 _FINE_SECONDS = re.compile(r"(\d{0,12}\.\d{1,12})(ms|s)", re.ASCII)
 _LONGEST_TEXT = 2000
 _LONGEST_NUMBER = 4300
