@@ -6,7 +6,6 @@ A form reads one value and appends a fault for each mistake in it. What it retur
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from slo.spec.places import Path
@@ -152,6 +151,8 @@ class Keys:
         return _made(lambda fields: self._make(**fields), values, faults, before)
 
     def _unknown(self, key: str) -> str:
+        from difflib import get_close_matches  # right files need none
+
         close = get_close_matches(key, self.names, n=1)
         cure = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(self.names)}"
         return f"unknown key '{key[:60]}'; {cure}"
