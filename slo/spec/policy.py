@@ -45,7 +45,7 @@ def policy(alerting: dict[str, Any], folder: Path) -> AlertPolicy:
 def named_policy(name: str, folder: Path) -> AlertPolicy:
     """The policy of a name, or of a file relative to the folder. Raises ValueError with what to write instead."""
     if name.endswith((".yaml", ".yml")):
-        return _policy_in(folder / name)
+        return replace(_policy_in(folder / name), name=name)
     if name not in known_policies():
         known = ", ".join(sorted(known_policies()))
         raise ValueError(f"there is no alert policy {name[:60]!r}; known: {known}, or a file such as ./windows.yaml")
@@ -63,7 +63,7 @@ def known_policies() -> dict[str, AlertPolicy]:
 def _policy_in(file: Path) -> AlertPolicy:
     try:
         with file.open("rb") as content:
-            return replace(_read_policy(content.read(_MOST_BYTES + 1), str(file)), name=str(file.name))
+            return _read_policy(content.read(_MOST_BYTES + 1), str(file))
     except OSError as error:
         raise ValueError(f"the windows {str(file)!r} cannot be read: {error.strerror or error}") from error
 
