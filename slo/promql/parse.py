@@ -30,11 +30,52 @@ _OPS = {
 _BYTE_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*(\\(?:x[89a-fA-F][0-9a-fA-F]|[23][0-7][0-7]))", re.ASCII)
 
 
+# The common form: a metric with matchers, without spaces, and without anything in values that would be an escape.
+_LABEL = "[a-zA-Z_][a-zA-Z0-9_]*"
+_VALUE = r"[ !#-\[\]-~]+"
+_MATCHER = rf'{_LABEL}(?:=~|!~|!=|=)"{_VALUE}"'
+_PLAIN = re.compile(rf"([a-zA-Z_:][a-zA-Z0-9_:]*)\{{({_MATCHER}(?:,{_MATCHER})*)\}}", re.ASCII)
+_PLAIN_MATCHER = re.compile(rf'({_LABEL})(=~|!~|!=|=)"({_VALUE})"', re.ASCII)
+_PLAIN_OPS = {op.value: op for op in MatchOp}
+
+
 @lru_cache(maxsize=4096)
 def parse_selector(text: str) -> Selector:
     """The selector that the text spells. Raises ValueError that says what was found and what to write instead."""
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"a selector has at most {MAX_CHARACTERS} characters, this has {len(text)}")
+    return _like_another(text) or parse_in_full(text)
+
+
+def _like_another(text: str) -> Selector | None:
+    """The selector where the parser has read one that differs in compared values alone, at a tenth of its time.
+
+    To the parser the values of = and != are opaque. None where the text is not of the common form, or refused.
+    """
+    plain = _PLAIN.fullmatch(text)
+    if plain is None:
+        return None
+    parts = _PLAIN_MATCHER.findall(plain[2])
+    shape = tuple((label, op, value if "~" in op else "x") for label, op, value in parts)
+    return _selector_of(plain[1], parts) if _is_what_it_looks_like(plain[1], shape) else None
+
+
+@lru_cache(maxsize=4096)
+def _is_what_it_looks_like(metric: str, parts: tuple[tuple[str, str, str], ...]) -> bool:
+    """Whether the parser, too, finds this metric and these matchers: no keyword among them, no second metric."""
+    inside = ",".join(f'{label}{op}"{value}"' for label, op, value in parts)
+    try:
+        return parse_in_full(f"{metric}{{{inside}}}") == _selector_of(metric, parts)
+    except ValueError:
+        return False
+
+
+def _selector_of(metric: str, parts: Sequence[tuple[str, str, str]]) -> Selector:
+    return Selector(metric, frozenset(Matcher(label, _PLAIN_OPS[op], value) for label, op, value in parts))
+
+
+def parse_in_full(text: str) -> Selector:
+    """The selector as the parser finds it, whatever was parsed before. Raises ValueError."""
     if not text.strip():
         raise ValueError(f"the selector is empty; {_EXAMPLE}")
     if len(_OPERATOR.findall(_LITERAL.sub("", text))) > _MAX_OPERATORS:

@@ -6,18 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from slo.errors import Problem, SpecError
 from slo.gate import Gate
 from slo.objective import Objective
-from slo.spec.build import build_gates, build_objectives
+from slo.spec.build import build_objectives
 from slo.spec.checks import check_document, gate_names, objective_ids
-from slo.spec.document import MOST_BYTES, Document, read_documents
-from slo.spec.document import Path as YamlPath
+from slo.spec.document import MOST_BYTES, Document, Mark, read_as, read_documents
 from slo.spec.dump import dump_objectives
-from slo.spec.problems import problems_of
-from slo.spec.schema import FileDocument
+from slo.spec.places import Path as YamlPath
+from slo.spec.schema import DOCUMENT
 
 __all__ = ["Spec", "dump_objectives", "load_files", "load_objectives"]
 
@@ -81,20 +78,18 @@ def _load(contents: Iterable[tuple[str, bytes, Problem | None]]) -> Spec:
     for file, content, unreadable in contents:
         documents, found = read_documents(content, file) if unreadable is None else ([], [unreadable])
         for document in documents:
+            read, faults = read_as(DOCUMENT, document)
             wrong = [
+                *document.unwritten(),
                 *check_document(document),
                 *ids.clashes(document, objective_ids(document)),
                 *gate_ids.clashes(document, gate_names(document)),
+                *faults,
             ]
-            try:
-                read = FileDocument.model_validate(document.data)
-            except ValidationError as error:
-                nothing = {document.places[path] for path in document.nulls}
-                wrong += (one for one in problems_of(error, document) if (one.line, one.column) not in nothing)
             found += wrong
             if not wrong:
                 objectives += build_objectives(read, Path(file).parent)
-                gates += build_gates(read)
+                gates += read["gates"]
         problems += _in_order(found)
     if problems:
         raise SpecError(problems)
@@ -115,13 +110,16 @@ class _Names:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._first: dict[str, str] = {}
+        self._first: dict[str, tuple[Mark, YamlPath]] = {}
 
     def clashes(self, document: Document, names: Iterable[tuple[YamlPath, str]]) -> Iterator[Problem]:
         for path, name in names:
-            line, column = document.places[path]
-            place = f"{document.file}:{line}:{column}"
             if name in self._first:
-                message = f"the {self._kind} '{name}' stands at {self._first[name]} already; choose another name"
-                yield document.problem(path, message)
-            self._first.setdefault(name, place)
+                mark, where = self._first[name]
+                line, column = mark.place(where)
+                place = f"{mark.file}:{line}:{column}"
+                yield document.problem(
+                    path, f"the {self._kind} '{name}' stands at {place} already; choose another name"
+                )
+            else:
+                self._first[name] = document.mark, path

@@ -8,7 +8,8 @@ from typing import Any
 
 from slo.errors import Problem
 from slo.promql.names import RESERVED_LABELS
-from slo.spec.document import Document, Path
+from slo.spec.document import Document
+from slo.spec.places import Path
 from slo.spec.policy import named_policy
 
 _SLI_KINDS = ("ratio", "latency", "probe")
@@ -17,8 +18,6 @@ _SLI_KINDS = ("ratio", "latency", "probe")
 def check_document(document: Document) -> Iterator[Problem]:
     """Problems between fields; values of a wrong shape are passed over, the schema tells of them."""
     data = _mapping(document.data)
-    for path in document.nulls:
-        yield document.problem(path, "nothing is written here; write a value, or leave it out")
     if data.get("objectives") and "service" not in data:
         yield document.problem((), "the key 'service' is missing; objectives belong to one")
     yield from _reserved(document, ("labels",), data.get("labels"))

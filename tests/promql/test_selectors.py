@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slo.promql.match import compiled, matches
-from slo.promql.parse import parse_selector
+from slo.promql.parse import parse_in_full, parse_selector
 from slo.promql.text import range_text, selector_text
 from slo.selector import Matcher, MatchOp, Selector
 
@@ -42,6 +43,43 @@ def test_a_metric_or_label_may_be_called_like_a_keyword(keyword: str) -> None:
     selector = Selector(keyword, frozenset({Matcher(keyword, MatchOp.EQUAL, keyword)}))
     assert parse_selector(selector_text(selector)) == selector
     assert parse_selector(selector_text(Selector(keyword))) == Selector(keyword)
+
+
+plain_labels = st.sampled_from(["a", "status", "__name__", "on", "by", "le", "anchored", "inf", "bool", "B_1"])
+plain_values = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8) | st.sampled_from(
+    ["x", "5..", "(", "a|b", "\\", "#", "{", "rate(x[5m])", "\\xff", "é"]
+)
+plain_matchers = st.builds(
+    "{}{}{}{}{}".format,
+    plain_labels,
+    st.sampled_from(["=", "!=", "=~", "!~", "==", "=@"]),
+    st.just('"'),
+    plain_values,
+    st.sampled_from(['"', '"', '"', "", '" ']),
+)
+plain_texts = st.builds(
+    lambda metric, matchers, separator, end: f"{metric}{{{separator.join(matchers)}{end}",
+    st.sampled_from(["x", "http_requests_total", "sum", "on", "nan", "offset", "a:b", "time", "1x", ""]),
+    st.lists(plain_matchers, max_size=4),
+    st.sampled_from([",", ",", ",", "", " , ", " or "]),
+    st.sampled_from(["}", "}", "}", ",}", "} offset 5m", "[5m]}", "}[5m]", "} # x"]),
+)
+
+
+def outcome(parse: Callable[[str], Selector], text: str) -> Selector | str:
+    try:
+        return parse(text)
+    except ValueError as error:
+        return str(error)
+
+
+@settings(max_examples=500)
+@given(plain_texts)
+@example('x{a=~"b=",c="d"}')
+@example('x{__name__="y"}')
+@example('x{a="b"c="d"}')
+def test_a_selector_like_one_that_was_parsed_is_what_the_parser_makes_of_it(text: str) -> None:
+    assert outcome(parse_selector, text) == outcome(parse_in_full, text)
 
 
 @given(st.lists(comparisons, max_size=5, unique=True))

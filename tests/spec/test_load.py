@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slo.alert_policy import AlertPolicy, WindowPair
+from slo.errors import SpecError
 from slo.objective import (
     SLI,
     Comparison,
@@ -238,6 +241,27 @@ def test_a_mounted_config_map_is_read_once(tmp_path: Path) -> None:
 def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
     (file := tmp_path / "shop.yaml").write_text(dump_objectives([one()]), encoding="utf-8")
     assert len(load_files([file, tmp_path]).objectives) == 1
+
+
+def test_a_folder_may_hold_more_files_than_can_be_open_at_once(tmp_path: Path) -> None:
+    for number in range(300):
+        text = dump_objectives([replace(one(), name=f"o{number}")])
+        (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        assert len(load_files([tmp_path]).objectives) == 300
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_problems_far_apart_in_many_documents_are_found_without_reading_anew_for_each() -> None:
+    document = dump_objectives([one()])
+    started = time.perf_counter()
+    with pytest.raises(SpecError) as caught:
+        load_objectives("---\n".join([document] * 300))
+    assert len(caught.value.problems) == 299
+    assert time.perf_counter() - started < 2, "a tenth of a second is usual"
 
 
 slugs = st.from_regex(r"[a-z0-9]([-a-z0-9_]{0,10}[a-z0-9])?", fullmatch=True)
