@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from slo.clock import parse_time
 from slo.errors import SpecError, UsageError
-from slo.opening import choose_data, opened, servers_of, timeout_of
 from slo.render.text import printable
 from slo.settings import Settings, check_output, load_settings
 
@@ -51,6 +50,8 @@ def validate(arguments: Namespace) -> Result:
 
 def report(arguments: Namespace) -> Result:
     """The report in the chosen form; objectives whose data could not be had are in it, and make the exit code 3."""
+    from slo.opening import choose_data, opened
+
     settings = load_settings(os.environ, arguments.settings)
     output = check_output(arguments.output, "--output") if arguments.output else settings.output
     choice = choose_data(arguments, settings)
@@ -66,6 +67,8 @@ def report(arguments: Namespace) -> Result:
 
 def init(arguments: Namespace) -> Result:
     """A proposed objective file for what a Prometheus measures."""
+    from slo.opening import servers_of, timeout_of
+
     settings = load_settings(os.environ, arguments.settings)
     server = servers_of(arguments, settings).get("")
     if server is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -14,19 +13,16 @@ from slo.render.rules.ratios import period_rules, window_rules
 from slo.render.rules.rule import Rule, comment, labels_text, rule_text, scalar
 from slo.window import CalendarWindow
 
-_SERVICE, _NAME, _ID, _DESCRIPTION, _LABELS, _ALERT_LABELS, _END = (f"\ue000{letter}" for letter in "snidlae")
-_MARKS = re.compile(r"(\ue000[snidlae])")
-
-Template = Sequence[str]
-"""Text and marks by turns."""
+_SERVICE, _NAME, _ID, _DESCRIPTION, _LABELS, _ALERT_LABELS, _END = "\x80\x81\x82\x83\x84\x86\x87"
+"""Marks: characters that no objective file may hold, each alone, for replacing one character is quickest."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """The rules of each minute and those of the period, with marks in the place of names; and what is left out."""
 
-    minutely: Template
-    period: Template
+    minutely: str
+    period: str
     notices: tuple[str, ...]
 
 
@@ -51,10 +47,10 @@ class GroupWriter:
             return comment([f"{objective.id}: {notice}" for notice in kind.notices], "  ")
         names = _names(objective)
         end = _END if self._rules_in_group else ""
-        counts = [f"{rule_text(rule, names[_LABELS])}{end}" for rule in count_rules(objective)]
+        counts = "".join([f"{rule_text(rule, names[_LABELS])}{end}" for rule in count_rules(objective)])
         remarks = comment(kind.notices, "    ")
-        text = self._group(objective.id, 1, [*counts, *_filled(kind.minutely, names)], remarks)
-        if len(kind.period) > 1:
+        text = self._group(objective.id, 1, f"{counts}{_filled(kind.minutely, names)}", remarks)
+        if kind.period:
             text += self._group(f"{objective.id}:period", 5, _filled(kind.period, names), "")
         return text
 
@@ -73,11 +69,11 @@ class GroupWriter:
             known = self._kinds[key] = _kind(objective, _END if self._rules_in_group else "")
         return known
 
-    def _group(self, name: str, interval_minutes: int, rules: Sequence[str], remarks: str) -> str:
+    def _group(self, name: str, interval_minutes: int, rules: str, remarks: str) -> str:
         if self._rules_in_group is None:
-            parts = ["".join(rules)]
+            parts = [rules]
         else:
-            every, size = "".join(rules).split(_END), self._rules_in_group
+            every, size = rules.split(_END), self._rules_in_group
             parts = ["".join(every[low : low + size]) for low in range(0, len(every), size)]
         text = ""
         for number, part in enumerate(parts, 1):
@@ -105,7 +101,7 @@ def _kind(objective: Objective, end: str) -> _Kind:
         labels={},
     )
     minutely, period = (
-        _MARKS.split(end.join(map(_text, rules)).replace(f"{_SERVICE}/{_NAME}", _ID))
+        _unescaped(end.join(map(_text, rules))).replace(f"{_SERVICE}/{_NAME}", _ID)
         for rules in (chain(window_rules(marked), alert_rules(marked)), period_rules(marked))
     )
     return _Kind(minutely, period, tuple(_notices(objective)))
@@ -131,5 +127,14 @@ def _names(objective: Objective) -> dict[str, str]:
     }
 
 
-def _filled(template: Template, names: Mapping[str, str]) -> list[str]:
-    return [names.get(part, part) for part in template]
+def _unescaped(text: str) -> str:
+    """The marks in scalars are marks again."""
+    for mark in (_SERVICE, _NAME, _DESCRIPTION):
+        text = text.replace(scalar(mark)[1:-1], mark)
+    return text
+
+
+def _filled(template: str, names: Mapping[str, str]) -> str:
+    for mark, name in names.items():
+        template = template.replace(mark, name)
+    return template
