@@ -3,13 +3,17 @@ SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
 
-.PHONY: help run test test-platform setup lint check-tools bench mutants lock clean
+.PHONY: help run generate test test-platform setup lint check-tools bench mutants lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 run: setup ## the error budgets of SLO_PROMETHEUS_URL, or of a demo shop that is started and collected from
 	@scripts/run.sh
+
+generate: setup ## rules/ anew from examples/cloudshop.yaml
+	$(BIN)/slo rules examples/cloudshop.yaml -o rules --namespace cloudshop-prod
+	$(BIN)/slo rules examples/cloudshop.yaml -o rules/prometheus --format prometheus --tests
 
 test: setup check-tools lint ## everything: set-up, lint, types, import direction, tests
 	$(BIN)/pytest $(PYTEST_ARGS)
@@ -37,6 +41,7 @@ bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md
 	$(BIN)/python -m bench.speed
 	$(BIN)/python -m bench.accuracy
 	$(BIN)/python -m bench.cost
+	$(BIN)/python -m bench.rules
 	$(BIN)/python -m bench.scale --plot docs/scale.svg
 	$(BIN)/python -m bench.cycle
 	$(BIN)/python -m bench.ledger_accuracy --jobs 2

@@ -146,6 +146,19 @@ def test_a_folder_is_written_checked_and_told_stale(folder: Path) -> None:
     assert not (folder / "out" / "gone.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-o", "rules", "--namespace", "cloudshop-prod"],
+        ["-o", "rules/prometheus", "--format", "prometheus", "--tests"],
+    ],
+)
+def test_the_committed_rules_are_up_to_date(arguments: list[str]) -> None:
+    """`make generate` makes them anew."""
+    root = Path(__file__).parents[2]
+    assert slo("rules", "examples/cloudshop.yaml", *arguments, "--check", folder=root)[:2] == (0, "")
+
+
 def test_without_a_folder_all_is_printed(folder: Path) -> None:
     code, said, left_out = slo("rules", "o.yaml", folder=folder)
     assert code == 0
