@@ -67,6 +67,8 @@ def _command(name: str) -> Callable[[Namespace], Result]:
         from slo.ledger_commands import COMMANDS
     elif name == "ledger":
         from slo.ledger_verbs import COMMANDS
+    elif name in ("import", "export"):
+        from slo.exchange_commands import COMMANDS
     elif name == "rules":
         from slo.rules_command import COMMANDS
     else:

@@ -54,6 +54,16 @@ def parser() -> ArgumentParser:
             _add_rules_options,
         ),
         (
+            "import",
+            "make an objective file from Sloth's, Pyrra's and OpenSLO's files, or from queries in a text",
+            _add_import_command_options,
+        ),
+        (
+            "export",
+            "write objectives in another tool's format",
+            _add_export_command_options,
+        ),
+        (
             "init",
             "propose objectives for what a Prometheus measures",
             _add_prometheus_options,
@@ -151,6 +161,22 @@ def _add_rules_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--rules-in-group", type=int, metavar="N", help="split groups that are longer (20 for mimir, else never)"
     )
+
+
+def _add_import_command_options(parser: ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="file or folder of another tool")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the objective file to write (print it)")
+    parser.add_argument("--force", action="store_true", help="overwrite it")
+    parser.add_argument("--strict", action="store_true", help="write nothing unless all could be carried over")
+    parser.add_argument("--window", metavar="DURATION", default="30d", help="the period of Sloth's objectives (30d)")
+
+
+def _add_export_command_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    _add_slo_option(parser)
+    parser.add_argument("--format", metavar="FORM", default="openslo", help="openslo")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the file to write (print it)")
+    parser.add_argument("--force", action="store_true", help="overwrite it")
 
 
 def _add_ledger_option(parser: ArgumentParser) -> None:

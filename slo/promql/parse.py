@@ -87,9 +87,14 @@ def parse_in_full(text: str) -> Selector:
     except (ValueError, OverflowError) as error:
         raise ValueError(f"not PromQL: {_syntax(str(error))}; {_EXAMPLE}") from None
     if isinstance(node, promql.VectorSelector):
-        _refuse_modifiers(node)
-        return _selector(node)
+        return selector_of_node(node)
     raise ValueError(_refusal(node))
+
+
+def selector_of_node(node: promql.VectorSelector) -> Selector:
+    """The selector of a parsed query's part. Raises ValueError for modifiers and for what names no single metric."""
+    _refuse_modifiers(node)
+    return _selector(node)
 
 
 def _syntax(reason: str) -> str:
