@@ -179,7 +179,7 @@ def _window(reading: Reading, spec: Any) -> Any:
     text = str(window.get("duration", ""))
     if "unit" in window:  # v1alpha
         text = f"{window.get('count', 1)}{_LONG_UNITS.get(str(window['unit']).lower(), '?')}"
-    found = re.fullmatch(r"(\d{1,4})([mhdwMQY])", text)
+    found = re.fullmatch(r"(\d{1,7})([mhdwMQY])", text)
     if found is None:
         raise ValueError(f"the window {text[:40]!r} is no duration")
     count, unit = int(found[1]), found[2]

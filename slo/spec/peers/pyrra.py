@@ -93,13 +93,16 @@ def _alerting(reading: Reading, metadata: Any, spec: Any) -> dict[str, Any]:
         for name, value in mapping(metadata.get("annotations")).items()
         if name.startswith(_PREFIX)
     }
-    off = {"enabled": "false"}
     return filled(
         {
             "policy": "pyrra-28d" if same else "",
             "annotations": reading.annotations(("metadata", "annotations"), annotations),
-            "page": {} if burns else off,
-            "ticket": {} if burns else off,
-            "absent": {} if absent else off,
+            "page": {} if burns else _off(),
+            "ticket": {} if burns else _off(),
+            "absent": {} if absent else _off(),
         }
     )
+
+
+def _off() -> dict[str, str]:
+    return {"enabled": "false"}
