@@ -33,15 +33,18 @@ def prometheus_with(
     scrape: tuple[str, ...] = (),
     lookback_delta: str = "5m",
     program: str = "prometheus",
+    rules: str = "",
 ) -> Iterator[str]:
     """The URL of a Prometheus that holds the series and scrapes the given `host:port` targets every second.
 
-    directory: an empty folder for data and logs. program: its name or path. Raises PrometheusFailedError.
+    directory: an empty folder for data and logs. program: its name or path. rules: the text of a rule file. Raises
+    PrometheusFailedError.
     """
     data = directory / "data"
     load(series, directory / "samples.txt", data)
     config = directory / "prometheus.yml"
-    config.write_text(scrape_config(scrape), encoding="utf-8")
+    (directory / "rules.yaml").write_text(rules or "groups: []\n", encoding="utf-8")
+    config.write_text(f"rule_files: [rules.yaml]\n{scrape_config(scrape)}", encoding="utf-8")
     port = free_port()
     command = [
         binary(program),

@@ -73,8 +73,8 @@ def _increase(selector: Selector) -> str:
     """Events of the last five minutes of every series.
 
     A series that was there five minutes ago is a plain difference, to which nothing is extrapolated; one that is new
-    on a target that was scraped then, or whose process started since, counts from zero; the rest (resets, targets
-    that are new or were away) is what increase() makes of it.
+    on a target that was scraped then, or whose process started since, counts from zero, and so does one that has
+    fallen; the rest (resets within the five minutes, targets that are new or were away) is what increase() makes of it.
     """
     series = selector_text(selector)
     target = _target_matchers(selector)
@@ -91,6 +91,12 @@ or
       {series} offset 5m
     and on (job, instance)
       (up{target} offset 5m == 1 or process_start_time_seconds{target} > time() - 300)
+  )
+or
+  (
+      {series} < {series} offset 5m
+    unless
+      resets({series}[5m]) > 0
   )
 or
   increase({series}[5m])"""

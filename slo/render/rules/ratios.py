@@ -35,7 +35,7 @@ def window_rules(objective: Objective) -> Iterator[Rule]:
     for minutes in summed:
         yield from _sum_rules(minutes, slo)
     for minutes in objective.alert_policy.window_minutes:
-        yield Rule(record=f"slo:error_ratio:{window_text(minutes)}", expr=_ratio(minutes, minutes in summed, slo))
+        yield Rule(record=f"slo:error_ratio:{window_text(minutes)}", expr=_ratio(minutes, summed, slo))
     if objective.budget_ratio:
         for minutes in objective.alert_policy.window_minutes:
             name = window_text(minutes)
@@ -90,13 +90,16 @@ def _sum(name: str, base: str, minutes: int, slo: str) -> str:
     return f"sum_over_time({name}:sum{step}{slo}[{window_text(minutes)}:{step}])"
 
 
-def _ratio(minutes: int, is_summed: bool, slo: str) -> str:
+def _ratio(minutes: int, summed: Sequence[int], slo: str) -> str:
     """Never NaN: without events there is no ratio."""
     name = window_text(minutes)
-    if is_summed:
+    has_hours = HOUR in summed
+    if minutes in summed:
         bad, total = f"slo:bad_events:sum{name}{slo}", f"slo:total_events:sum{name}{slo}"
     elif minutes <= OVERLAP:
         bad, total = f"{BAD}{slo}", f"{TOTAL}{slo}"
+    elif minutes == 2 * HOUR and has_hours:
+        bad, total = (_two_hours(f"slo:{of}_events:sum1h{slo}") for of in ("bad", "total"))
     elif minutes <= DAY:
         bad, total = (f"sum_over_time({base}{slo}[{name}])" for base in (BAD, TOTAL))
     else:
@@ -104,6 +107,11 @@ def _ratio(minutes: int, is_summed: bool, slo: str) -> str:
             _sum(of, base, minutes, slo) for of, base in (("slo:bad_events", BAD), ("slo:total_events", TOTAL))
         )
     return _share(bad, total)
+
+
+def _two_hours(hour: str) -> str:
+    """Two sums that are there already, where there was an hour before this one."""
+    return f"({hour} + ({hour} offset 1h or 0 * {hour}))"
 
 
 def _share(bad: str, total: str) -> str:
