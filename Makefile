@@ -42,6 +42,7 @@ bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md
 	$(BIN)/python -m bench.accuracy
 	$(BIN)/python -m bench.cost
 	$(BIN)/python -m bench.rules
+	$(BIN)/python -m bench.rule_files
 	$(BIN)/python -m bench.scale --plot docs/scale.svg
 	$(BIN)/python -m bench.cycle
 	$(BIN)/python -m bench.ledger_accuracy --jobs 2

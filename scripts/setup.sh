@@ -31,6 +31,7 @@ rm -rf .venv
 quiet=(--quiet --disable-pip-version-check --no-input)
 # uv comes from the lock file like everything else; it installs the rest several times faster than pip does.
 .venv/bin/pip install "${quiet[@]}" --require-hashes -r <(awk '/^[^ #]/ {keep = /^uv==/} keep' requirements.lock)
-.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.lock
+# Compiled now, as tests start hundreds of processes, and a machine may forbid writing bytecode later.
+.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.lock
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 echo "$wanted" > "$stamp"

@@ -11,6 +11,7 @@ from slo.commands import DONE, USAGE, Result, chosen_files, chosen_objectives
 from slo.errors import UsageError
 from slo.settings import load_settings
 from slo.spec.values import as_whole_minutes
+from slo.whole_file import whole_file
 
 
 def import_(arguments: Namespace) -> Result:
@@ -56,12 +57,6 @@ def _refuse_existing(arguments: Namespace) -> None:
 def _delivered(output: Path | None, text: str, lost: tuple[str, ...]) -> Result:
     if output is None:
         return Result(text, DONE, lost)
-    beside = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(output)
-    except OSError as error:
-        raise UsageError(f"{output}: cannot be written: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(output) as file:
+        file.write(text.encode())
     return Result("", DONE, lost)

@@ -54,6 +54,11 @@ def parser() -> ArgumentParser:
             _add_rules_options,
         ),
         (
+            "backfill",
+            "write what the rules would have recorded, for Prometheus to take in as history",
+            _add_backfill_options,
+        ),
+        (
             "import",
             "make an objective file from Sloth's, Pyrra's and OpenSLO's files, or from queries in a text",
             _add_import_command_options,
@@ -123,6 +128,10 @@ def _add_report_options(parser: ArgumentParser) -> None:
         help="RFC 3339 with a zone (now; with --data the end of the file)",
     )
     _add_slo_option(parser)
+    _add_data_options(parser)
+
+
+def _add_data_options(parser: ArgumentParser) -> None:
     _add_prometheus_options(parser)
     parser.add_argument(
         "--data",
@@ -161,6 +170,17 @@ def _add_rules_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--rules-in-group", type=int, metavar="N", help="split groups that are longer (20 for mimir, else never)"
     )
+
+
+def _add_backfill_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", required=True, help="the OpenMetrics file to write"
+    )
+    parser.add_argument("--counts", action="store_true", help="only the counts that rules sum up, no ratios for graphs")
+    _add_slo_option(parser)
+    _add_times(parser, "where to begin (a period before the end)", "when the rules were loaded (three hours ago)")
+    _add_data_options(parser)
 
 
 def _add_import_command_options(parser: ArgumentParser) -> None:

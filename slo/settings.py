@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +85,8 @@ def check_duration(value: object, place: str) -> float:
 
 
 def _from_file(file: Path) -> dict[str, tuple[object, str]]:
+    import tomllib  # only where there is a file: most starts need none
+
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 
 from slo.errors import UsageError
 from slo.ledger.exchange import PROVENANCE_WORDS, SeriesRows
+from slo.whole_file import whole_file
 
 SUFFIXES = (".parquet", ".csv")
 
@@ -45,26 +45,11 @@ def write_rows(path: Path, series: Iterable[SeriesRows]) -> int:
     if suffix not in SUFFIXES:
         raise UsageError(f"{path}: the name ends in {suffix or 'nothing'}; give a .parquet or a .csv file")
     written = 0
-    with _put_in_place(path) as file, _writer(file, suffix) as write:
+    with whole_file(path) as file, _writer(file, suffix) as write:
         for table in _gathered(table for rows in series for table in _tables(rows)):
             write(table)
             written += table.num_rows
     return written
-
-
-@contextmanager
-def _put_in_place(path: Path) -> Iterator[BinaryIO]:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -35,6 +35,8 @@ def range_text(selector: Selector, duration_ms: int) -> str:
 
 def quoted(text: str) -> str:
     """A PromQL string literal for any text."""
+    if text.isprintable() and "\\" not in text and '"' not in text:
+        return f'"{text}"'
     return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else _code_point(c)) for c in text) + '"'
 
 

@@ -86,12 +86,17 @@ def load(series: Iterable[SeriesSamples], text: Path, data: Path) -> None:
             out.writelines(openmetrics_lines(one))
         out.write("# EOF\n")
     if lines:
-        # promtool parses the whole file once for every block: one block for all of it is minutes faster.
-        command = [binary("promtool"), "tsdb", "create-blocks-from", "--max-block-duration=8760h"]
-        done = subprocess.run([*command, "openmetrics", "-q", str(text), str(data)], capture_output=True, check=False)
-        if done.returncode:
-            raise PrometheusFailedError(f"promtool could not load the samples: {done.stderr.decode(errors='replace')}")
+        load_openmetrics(text, data)
     text.unlink()
+
+
+def load_openmetrics(text: Path, data: Path) -> None:
+    """Turn a file of OpenMetrics text into TSDB blocks in the data folder. Raises PrometheusFailedError."""
+    # promtool parses the whole file once for every block: one block for all of it is minutes faster.
+    command = [binary("promtool"), "tsdb", "create-blocks-from", "--max-block-duration=8760h"]
+    done = subprocess.run([*command, "openmetrics", "-q", str(text), str(data)], capture_output=True, check=False)
+    if done.returncode:
+        raise PrometheusFailedError(f"promtool could not load the samples: {done.stderr.decode(errors='replace')}")
 
 
 def openmetrics_lines(one: SeriesSamples) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -14,15 +15,16 @@ from slo.render.rules.rule import Rule, comment, labels_text, rule_text, scalar
 from slo.window import CalendarWindow
 
 _SERVICE, _NAME, _ID, _DESCRIPTION, _LABELS, _ALERT_LABELS, _END = "\x80\x81\x82\x83\x84\x86\x87"
-"""Marks: characters that no objective file may hold, each alone, for replacing one character is quickest."""
+"""Marks: characters that no objective file may hold, each alone."""
+_AT_MARKS = re.compile(f"([{_SERVICE}{_NAME}{_ID}{_DESCRIPTION}{_LABELS}{_ALERT_LABELS}])")
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """The rules of each minute and those of the period, with marks in the place of names; and what is left out."""
+    """The rules of each minute and those of the period, in pieces of text and marks; and what is left out."""
 
-    minutely: str
-    period: str
+    minutely: Sequence[str]
+    period: Sequence[str]
     notices: tuple[str, ...]
 
 
@@ -101,7 +103,7 @@ def _kind(objective: Objective, end: str) -> _Kind:
         labels={},
     )
     minutely, period = (
-        _unescaped(end.join(map(_text, rules))).replace(f"{_SERVICE}/{_NAME}", _ID)
+        _pieces(_unescaped(end.join(map(_text, rules))).replace(f"{_SERVICE}/{_NAME}", _ID))
         for rules in (chain(window_rules(marked), alert_rules(marked)), period_rules(marked))
     )
     return _Kind(minutely, period, tuple(_notices(objective)))
@@ -134,7 +136,10 @@ def _unescaped(text: str) -> str:
     return text
 
 
-def _filled(template: str, names: Mapping[str, str]) -> str:
-    for mark, name in names.items():
-        template = template.replace(mark, name)
-    return template
+def _pieces(text: str) -> Sequence[str]:
+    """Split at the marks, which stay; there are none where there are no rules."""
+    return _AT_MARKS.split(text) if text else ()
+
+
+def _filled(pieces: Sequence[str], names: Mapping[str, str]) -> str:
+    return "".join([names.get(piece, piece) for piece in pieces])

@@ -31,7 +31,7 @@ def window_rules(objective: Objective) -> Iterator[Rule]:
     """Sums, error ratios and burn rates of all windows, every minute."""
     slo = f'{{slo="{objective.id}"}}'
     yield from _sum_rules(5, slo)
-    summed = _summed_windows(objective)
+    summed = summed_windows(objective)
     for minutes in summed:
         yield from _sum_rules(minutes, slo)
     for minutes in objective.alert_policy.window_minutes:
@@ -66,8 +66,8 @@ def period_rules(objective: Objective) -> Iterator[Rule]:
     yield Rule(record="slo:period_coverage:ratio", expr=f"clamp_max({covered} / {hours}, 1)")
 
 
-def _summed_windows(objective: Objective) -> Sequence[int]:
-    """The windows whose sums are recorded: those of which alerts look at counts, and the hour for longer sums."""
+def summed_windows(objective: Objective) -> Sequence[int]:
+    """The windows whose sums are recorded besides 5m: those alerts take counts of, and the hour for longer sums."""
     policy = objective.alert_policy
     long = {pair.long_minutes for pair in policy.pairs} if policy.needs_evidence else set()
     hour = {HOUR} if max(policy.window_minutes, default=0) > DAY else set()
