@@ -11,9 +11,13 @@ help: ## list the targets
 run: setup ## the error budgets of SLO_PROMETHEUS_URL, or of a demo shop that is started and collected from
 	@scripts/run.sh
 
-generate: setup ## rules/ anew from examples/cloudshop.yaml
+generate: setup ## rules/ and dashboards/ anew from examples/cloudshop.yaml
 	$(BIN)/slo rules examples/cloudshop.yaml -o rules --namespace cloudshop-prod
 	$(BIN)/slo rules examples/cloudshop.yaml -o rules/prometheus --format prometheus --tests
+	$(BIN)/slo dashboard examples/cloudshop.yaml -o dashboards
+	$(BIN)/slo dashboard examples/cloudshop.yaml -o dashboards/configmap --format configmap --namespace monitoring
+	$(BIN)/slo dashboard examples/cloudshop.yaml -o dashboards/grafana-operator --format grafana-operator \
+	    --namespace monitoring
 
 test: setup check-tools lint ## everything: set-up, lint, types, import direction, tests
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -71,6 +71,8 @@ def _command(name: str) -> Callable[[Namespace], Result]:
         from slo.exchange_commands import COMMANDS
     elif name == "rules":
         from slo.rules_command import COMMANDS
+    elif name == "dashboard":
+        from slo.dashboard_command import COMMANDS
     elif name == "backfill":
         from slo.backfill_command import COMMANDS
     else:

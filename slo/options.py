@@ -54,6 +54,11 @@ def parser() -> ArgumentParser:
             _add_rules_options,
         ),
         (
+            "dashboard",
+            "generate Grafana dashboards: four panels for each budget, an overview, and one objective in detail",
+            _add_dashboard_options,
+        ),
+        (
             "backfill",
             "write what the rules would have recorded, for Prometheus to take in as history",
             _add_backfill_options,
@@ -170,6 +175,30 @@ def _add_rules_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--rules-in-group", type=int, metavar="N", help="split groups that are longer (20 for mimir, else never)"
     )
+
+
+def _add_dashboard_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    _add_slo_option(parser)
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write all (print the one of four panels)")
+    parser.add_argument(
+        "--format",
+        metavar="FORM",
+        default="json",
+        help="json; configmap for Grafana's sidecar, or grafana-operator (json)",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 unless DIR (dashboards) is up to date"
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", default="", help="after titles and uids, where one Grafana has several sets"
+    )
+    parser.add_argument("--page-url", metavar="URL", default="", help="where people reach the service, for links to it")
+    parser.add_argument("--namespace", metavar="NAME", default="", help="of Kubernetes objects")
+    parser.add_argument(
+        "--label", action="append", default=[], metavar="NAME=VALUE", help="of Kubernetes objects; repeatable"
+    )
+    parser.add_argument("--folder", metavar="NAME", default="SLO", help="of Grafana, told by Kubernetes objects (SLO)")
 
 
 def _add_backfill_options(parser: ArgumentParser) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from slo.commands import Result, chosen_files, chosen_objectives
 from slo.errors import UsageError
-from slo.generated import GeneratedFile, differences, write_folder
+from slo.generated import GeneratedFile, bears, differences, write_folder
+from slo.kubernetes_names import object_labels, object_name_of
 from slo.objective import Objective
 from slo.render.rules import FORMATS, MADE_BY, Layout, object_name, render_inhibition, render_rules
 from slo.settings import load_settings
@@ -18,8 +18,6 @@ from slo.units import format_duration, parse_duration
 
 FAILED_CHECK = 1
 _DEFAULT_FOLDER = Path("rules")
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
-_LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._/-]{0,315})=([A-Za-z0-9]?[A-Za-z0-9._-]{0,62})", re.ASCII)
 
 
 def rules(arguments: Namespace) -> Result:
@@ -53,27 +51,14 @@ def _layout(arguments: Namespace) -> Layout:
         raise UsageError(f"--format: {arguments.format!r} is none of {', '.join(FORMATS)}")
     if arguments.rules_in_group is not None and arguments.rules_in_group < 1:
         raise UsageError("--rules-in-group: a group holds at least one rule")
-    for option, value in (("--namespace", arguments.namespace), ("--tenant", arguments.tenant)):
-        if value and not _NAME.fullmatch(value):
-            raise UsageError(f"{option}: {value[:60]!r} is no name; use a-z, 0-9, - and .")
     return Layout(
         format=arguments.format,
-        namespace=arguments.namespace,
-        labels=_labels(arguments.label),
+        namespace=object_name_of(arguments.namespace, "--namespace"),
+        labels=object_labels(arguments.label),
         rules_in_group=arguments.rules_in_group,
         delay=_duration(arguments.delay),
-        tenant=arguments.tenant,
+        tenant=object_name_of(arguments.tenant, "--tenant"),
     )
-
-
-def _labels(texts: Sequence[str]) -> Mapping[str, str]:
-    labels = {}
-    for text in texts:
-        found = _LABEL.fullmatch(text)
-        if found is None:
-            raise UsageError(f"--label: {text[:60]!r} is no label of Kubernetes; write one such as release=prometheus")
-        labels[found[1]] = found[2]
-    return labels
 
 
 def _duration(text: str) -> str:
@@ -100,9 +85,8 @@ def _refuse_clashes(folder: Path, files: Sequence[GeneratedFile], objectives: Se
     groups = {f"{objective.id}{ending}" for objective in objectives for ending in ("", ":period")}
     objects = {object_name(objective.service) for objective in objectives}
     for path in others:
-        with path.open("rb") as content:
-            if content.read(len(MADE_BY.encode())) == MADE_BY.encode():
-                continue
+        if bears(path, MADE_BY):
+            continue
         for kind, name in names_in(path):
             if name in (groups if kind == "group" else objects):
                 raise UsageError(f"{path}: has a {kind} named {name} too; rename it, or choose another folder")
