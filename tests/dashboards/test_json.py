@@ -167,9 +167,8 @@ def test_grafanas_own_models_read_it(name: str) -> None:
             assert panel.options is not None
             assert type(panel.options).__name__ == "Options", written["type"]
             assert [type(one).__name__ for one in panel.targets or []] == ["Dataquery"] * len(written["targets"])
-            assert [getattr(one, "expr", "") for one in panel.targets or []] == [
-                one["expr"] for one in written["targets"]
-            ]
+            queries = [one["expr"] for one in written["targets"]]
+            assert [getattr(one, "expr", "") for one in panel.targets or []] == queries
 
 
 def test_a_thousand_objectives_are_still_one_dashboard() -> None:
