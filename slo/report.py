@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from slo.budget import Budget, availability_ratio, budget_of, error_ratio, is_exhausted
 from slo.burn_rate import AlertState, BurnRate, alert_states, burn_rate_of
+from slo.correction import AppliedCorrection, Correction, corrected
 from slo.events import Events, EventSeries, WindowCounts
 from slo.objective import Group, Objective, group_id
 from slo.time_slices import to_slices
@@ -70,6 +71,7 @@ class ObjectiveReport:
     data_until: int | None
     state: State
     reasons: tuple[Reason, ...]
+    corrections: tuple[AppliedCorrection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +92,31 @@ def needed_interval(objective: Objective, at_minute: int) -> Interval:
     return Interval(start, at_minute)
 
 
+def counted(
+    objective: Objective, events: Events, corrections: Sequence[Correction], at_minute: int
+) -> tuple[Events, tuple[AppliedCorrection, ...]]:
+    """The events that count for an evaluation: time slices where the objective has them, without what is excluded."""
+    if objective.time_slices and isinstance(events, EventSeries) and not events.slice_minutes:
+        events = to_slices(events, objective.time_slices)
+    concerned = [each for each in corrections if each.concerns(objective)]
+    return corrected(events, concerned, needed_interval(objective, at_minute))
+
+
 def evaluate(
-    objective: Objective, events: Events, *, at: datetime, group: Group = (), reasons: Sequence[Reason] = ()
+    objective: Objective,
+    events: Events,
+    *,
+    at: datetime,
+    group: Group = (),
+    reasons: Sequence[Reason] = (),
+    corrections: Sequence[Correction] = (),
 ) -> ObjectiveReport:
     """The report on one objective (or on one group of it) at an aware time, floored to the minute.
 
     reasons: what the source has to say about the data, passed on. Raises UsageError for a time without a zone.
     """
     at_minute = minute_of(at)
-    if objective.time_slices and isinstance(events, EventSeries) and not events.slice_minutes:
-        events = to_slices(events, objective.time_slices)
+    events, applied = counted(objective, events, corrections, at_minute)
     period = objective.window.period(at_minute)
     window = Interval(period.start, at_minute)
     counts = events.within(window)
@@ -112,7 +129,7 @@ def evaluate(
     seen = events.observed
     coverage, observed = _coverage(seen, window, counts)
     doubts = _doubts(objective, seen, window, coverage, observed)
-    notes = (*reasons, *(note for note, _ in doubts), *_zero_budget(budget_ratio))
+    notes = (*reasons, *(note for note, _ in doubts), *_zero_budget(budget_ratio), *_corrections(applied))
     return ObjectiveReport(
         slo=group_id(objective.id, group),
         service=objective.service,
@@ -141,6 +158,7 @@ def evaluate(
         data_until=seen.end if seen else None,
         state=_state(counts, budget_ratio, alerts, insufficient=any(fatal for _, fatal in doubts)),
         reasons=notes,
+        corrections=applied,
     )
 
 
@@ -202,6 +220,19 @@ def _zero_budget(budget_ratio: Fraction) -> tuple[Reason, ...]:
     if budget_ratio:
         return ()
     return (Reason(code="zero_budget", message="a target of 100 % leaves no budget: one bad event exhausts it"),)
+
+
+def _corrections(applied: Sequence[AppliedCorrection]) -> tuple[Reason, ...]:
+    """One line for each, so that no figure is corrected in silence."""
+    return tuple(
+        Reason(
+            code="corrected",
+            message=f"{format_duration(one.minutes * 60)} do not count, with {one.bad_events} bad of"
+            f" {one.total_events} events: {one.correction.reason} ({one.correction.category.value},"
+            f" {one.correction.author}, correction {one.correction.id})",
+        )
+        for one in applied
+    )
 
 
 def _projected(objective: Objective, counts: WindowCounts, period: Interval, window: Interval) -> Budget | None:

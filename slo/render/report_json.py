@@ -7,6 +7,7 @@ from typing import Any
 
 from slo.budget import Budget
 from slo.clock import format_time
+from slo.correction import AppliedCorrection
 from slo.report import ObjectiveReport, Reason, Report
 from slo.units import format_duration
 from slo.window import datetime_of
@@ -52,6 +53,7 @@ def objective_document(entry: ObjectiveReport) -> dict[str, Any]:
         "data_until": _time(entry.data_until) if entry.data_until is not None else None,
         "state": entry.state.value,
         "reasons": [_reason(reason) for reason in entry.reasons],
+        **({"corrections": [_correction(one) for one in entry.corrections]} if entry.corrections else {}),
     }
 
 
@@ -108,6 +110,18 @@ def _reason(reason: Reason) -> dict[str, str | float]:
     if reason.threshold is not None:
         document["threshold"] = reason.threshold
     return document
+
+
+def _correction(one: AppliedCorrection) -> dict[str, Any]:
+    return {
+        "id": one.correction.id,
+        "category": one.correction.category.value,
+        "reason": one.correction.reason,
+        "author": one.correction.author,
+        "minutes": one.minutes,
+        "bad_events": one.bad_events,
+        "total_events": one.total_events,
+    }
 
 
 def _time(minute: int) -> str:

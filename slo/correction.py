@@ -1,0 +1,148 @@
+"""Corrections: times whose events do not count against the budget, and why. Stored counts are never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from fnmatch import fnmatchcase
+
+from slo.events import Events, WindowCounts
+from slo.objective import Objective
+from slo.recurrence import Recurrence
+from slo.window import Interval
+
+
+class Category(Enum):
+    """What kind of time is excluded."""
+
+    MAINTENANCE = "maintenance"
+    DEPLOYMENT = "deployment"
+    OUTSIDE_HOURS = "outside-hours"
+    PROVIDER = "provider"
+    """The fault of somebody whose availability was not promised."""
+    TEST = "test"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """Events within `when` are left out of every figure of the objectives whose ids match one of `slos`."""
+
+    id: int
+    slos: tuple[str, ...]
+    when: Interval | Recurrence
+    category: Category
+    reason: str
+    author: str
+    made_at: datetime
+
+    def concerns(self, objective: Objective) -> bool:
+        """Whether the objective, and with it each of its groups, is corrected."""
+        return any(fnmatchcase(objective.id, glob) for glob in self.slos)
+
+    def within(self, interval: Interval) -> list[Interval]:
+        """The excluded times that overlap an interval, cut to it."""
+        found = self.when.within(interval) if isinstance(self.when, Recurrence) else [self.when]
+        return _overlaps(found, interval)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedCorrection:
+    """What one correction left out of a window. Where corrections overlap, each tells all that it covers."""
+
+    correction: Correction
+    minutes: int
+    bad_events: int
+    total_events: int
+
+
+class CorrectedEvents:
+    """Events without those inside of excluded times, as Events.
+
+    Of an objective by events, good and bad ones are dropped; a time slice that an exclusion touches counts as good,
+    since nobody can tell how it would have ended. Excluded minutes count as covered: what happened in them is known
+    not to matter. Source: the behaviour of Datadog's and Nobl9's corrections.
+    """
+
+    def __init__(self, events: Events, excluded: Sequence[Interval]) -> None:
+        self._events = events
+        self._excluded = merged(excluded)
+        self._concerned = merged(_ends_of_slices(each, events.slice_minutes) for each in excluded)
+        self.slice_minutes = events.slice_minutes
+
+    @property
+    def observed(self) -> Interval | None:
+        """As in Events: excluded times change nothing of what was seen."""
+        return self._events.observed
+
+    def within(self, interval: Interval) -> WindowCounts:
+        """As in Events."""
+        good, bad, covered = self._events.within(interval)
+        for inside in _overlaps(self._excluded, interval):
+            covered += self._lacking(inside)
+        for inside in _overlaps(self._concerned, interval):
+            dropped = self._events.within(inside)
+            bad -= dropped.bad
+            good += dropped.bad if self.slice_minutes else -dropped.good
+        return WindowCounts(good, bad, covered)
+
+    def _lacking(self, inside: Interval) -> float:
+        """Excluded minutes that were not seen, as far as the observed time reaches."""
+        if self.observed is None:
+            return 0.0
+        known = _overlap(inside, self.observed)
+        return known.minutes - self._events.within(known).covered_minutes if known.minutes > 0 else 0.0
+
+
+def corrected(
+    events: Events, corrections: Iterable[Correction], interval: Interval
+) -> tuple[Events, tuple[AppliedCorrection, ...]]:
+    """The events with the corrections applied within an interval, and what each of them left out there.
+
+    Without an exclusion in the interval the events are given back as they are.
+    """
+    found = [(each, inside) for each in corrections if (inside := each.within(interval))]
+    if not found:
+        return events, ()
+    excluded = [one for _, inside in found for one in inside]
+    return CorrectedEvents(events, excluded), tuple(_applied(events, each, inside) for each, inside in found)
+
+
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same minutes as intervals that neither overlap nor touch, in the order of time."""
+    found: list[Interval] = []
+    for each in sorted(intervals):
+        if found and each.start <= found[-1].end:
+            found[-1] = Interval(found[-1].start, max(found[-1].end, each.end))
+        else:
+            found.append(each)
+    return found
+
+
+def _applied(events: Events, correction: Correction, inside: Sequence[Interval]) -> AppliedCorrection:
+    concerned = merged(_ends_of_slices(each, events.slice_minutes) for each in inside)
+    counts = [events.within(each) for each in concerned]
+    return AppliedCorrection(
+        correction=correction,
+        minutes=sum(each.minutes for each in merged(inside)),
+        bad_events=sum(one.bad for one in counts),
+        total_events=sum(one.total for one in counts),
+    )
+
+
+def _ends_of_slices(excluded: Interval, slice_minutes: int) -> Interval:
+    """Where the counts lie that an exclusion concerns: slices are counted at their ends."""
+    if not slice_minutes:
+        return excluded
+    last = -(-excluded.end // slice_minutes) * slice_minutes
+    return Interval(excluded.start // slice_minutes * slice_minutes, last)
+
+
+def _overlaps(intervals: Iterable[Interval], with_: Interval) -> list[Interval]:
+    return [cut for each in intervals if (cut := _overlap(each, with_)).minutes > 0]
+
+
+def _overlap(one: Interval, other: Interval) -> Interval:
+    return Interval(max(one.start, other.start), min(one.end, other.end))
