@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 from fnmatch import fnmatchcase
 
+from slo.errors import UsageError
 from slo.events import Events, WindowCounts
 from slo.objective import Objective
 from slo.recurrence import Recurrence
@@ -56,6 +57,35 @@ class AppliedCorrection:
     minutes: int
     bad_events: int
     total_events: int
+
+
+_LONGEST_TEXT = 2000
+_MOST_GLOBS = 100
+
+
+def check(one: Correction, *, at_minute: int, is_planned: bool = False) -> None:
+    """Refuse what nobody can have meant. is_planned: it may begin after at_minute.
+
+    Raises UsageError with what to write instead.
+    """
+    for name, text in (("reason", one.reason), ("author", one.author)):
+        if not text.strip():
+            raise UsageError(
+                f"a correction needs {'a reason' if name == 'reason' else 'an author'}: figures change by it"
+            )
+        if len(text) > _LONGEST_TEXT:
+            raise UsageError(f"the {name} has {len(text)} characters; {_LONGEST_TEXT} are the most")
+    if not 1 <= len(one.slos) <= _MOST_GLOBS:
+        raise UsageError(f"a correction names between one and {_MOST_GLOBS} ids or globs of objectives")
+    if isinstance(one.when, Recurrence):
+        return
+    if one.when.minutes <= 0:
+        raise UsageError("a correction ends after its start, by a minute at least")
+    if one.when.start >= at_minute and not is_planned:
+        raise UsageError(
+            "the correction begins in the future, where nothing has happened that could be left out;"
+            " say that it is planned if it is an announced maintenance"
+        )
 
 
 class CorrectedEvents:

@@ -61,4 +61,6 @@ def _reports_on(
         yield unavailable(objective, SourceError(without_password(str(measured))), at=at)
         return
     for group, events in measured.groups.items():
-        yield evaluate(objective, events, at=at, group=group, reasons=measured.reasons)
+        yield evaluate(
+            objective, events, at=at, group=group, reasons=measured.reasons, corrections=measured.corrections
+        )

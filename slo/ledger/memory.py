@@ -13,8 +13,10 @@ from operator import itemgetter
 
 import numpy as np
 
+from slo.correction import Correction
 from slo.errors import SourceError
 from slo.ledger.checkpoint import Notes
+from slo.ledger.corrections import corrections_in_force
 from slo.ledger.remembered import DAY, HOUR, LOADED_MINUTES, Edge, RememberedSeries
 from slo.ledger.source import LedgerSource, promises_by_objective, reasons_of
 from slo.ledger.store import BlockRow, Epoch, Ledger, Promise, Write
@@ -35,6 +37,7 @@ class Remembered:
 
     groups: Mapping[Group, RememberedSeries]
     reasons: tuple[Reason, ...]
+    corrections: tuple[Correction, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -76,12 +79,12 @@ class LedgerMemory:
         if elsewhere:
             others, their_intervals = zip(*elsewhere, strict=True)
             found |= self._source.events(others, their_intervals, progress)
+        corrections = corrections_in_force(self._ledger) if asked else ()
         for one, interval in asked:
             held = self._held.get(one.id)
             if held is not None:
-                found[one.id] = Remembered(
-                    held.series, reasons_of(one, [held.epoch], held.promises, held.notes, interval)
-                )
+                reasons = reasons_of(one, [held.epoch], held.promises, held.notes, interval)
+                found[one.id] = Remembered(held.series, reasons, corrections)
         return found
 
     def apply(self, writes: Iterable[Write], *, at_minute: int) -> None:

@@ -23,10 +23,7 @@ from sqlalchemy import (
 
 from slo.errors import LedgerError
 
-VERSION = 1
-
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {}
-"""From each older version to the one after it."""
+VERSION = 2
 
 metadata = MetaData()
 
@@ -102,6 +99,22 @@ GAP = Table(
     Column("checkpoint", LargeBinary, nullable=False),
 )
 """Minutes of which something is missing (is_hole), or may be, to be read again. checkpoint: from where to count."""
+
+
+CORRECTION = Table(
+    "correction",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("withdraws", Integer),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("data", Text, nullable=False),
+)
+"""What was corrected or withdrawn by whom, and why. Rows are only ever added. at: in seconds since the epoch."""
+
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: CORRECTION.create}
+"""From each older version to the one after it."""
 
 
 def prepare(engine: Engine, name: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from slo.errors import SourceError
 from slo.events import EventSeries
 from slo.ledger.checkpoint import Notes
+from slo.ledger.corrections import corrections_in_force
 from slo.ledger.store import Epoch, Ledger, Promise
 from slo.ledger.stretch import FULL, Stretch, joined
 from slo.objective import Group, Objective
@@ -34,6 +35,7 @@ class LedgerSource:
         chains = self.chains() if objectives else {}
         current = [chain[-1].id for one in objectives if (chain := chains.get(one.id))]
         notes, promises = self._ledger.notes(current), promises_by_objective(self._ledger)
+        corrections = corrections_in_force(self._ledger) if objectives else ()
         found: dict[str, Measured | SourceError] = {}
         for done, (objective, interval) in enumerate(zip(objectives, intervals, strict=True)):
             progress(done / len(objectives))
@@ -44,7 +46,7 @@ class LedgerSource:
                 reasons = reasons_of(
                     objective, chain, promises.get(objective.id, ()), notes.get(chain[-1].id), interval
                 )
-                found[objective.id] = Measured(self._groups(interval, chain), reasons)
+                found[objective.id] = Measured(self._groups(interval, chain), reasons, corrections)
         return found
 
     def chains(self) -> dict[str, list[Epoch]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from slo.correction import Correction
 from slo.errors import SourceError
 from slo.events import Events, EventSeries
 from slo.objective import Group, Objective
@@ -25,6 +26,7 @@ class Measured:
 
     groups: Mapping[Group, EventSeries]
     reasons: tuple[Reason, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
 
 Progress = Callable[[float], None]
@@ -53,6 +55,9 @@ class Findings(Protocol):
 
     @property
     def reasons(self) -> tuple[Reason, ...]: ...
+
+    @property
+    def corrections(self) -> tuple[Correction, ...]: ...
 
 
 class ReportSource(Protocol):
