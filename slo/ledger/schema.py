@@ -17,11 +17,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    inspect,
-    text,
 )
 
-from slo.errors import LedgerError
+from slo import database
+from slo.ledger.engine import LEDGER
 
 VERSION = 2
 
@@ -119,26 +118,5 @@ MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: CORRECTION.create}
 
 def prepare(engine: Engine, name: str) -> None:
     """Create the tables of a new ledger, or bring those of an older one up to date. Raises LedgerError."""
-    with engine.execution_options(writes=True).begin() as connection:
-        tables = set(inspect(connection).get_table_names())
-        if "meta" not in tables:
-            if tables & set(metadata.tables):
-                raise LedgerError(f"{name} holds tables of something else; choose another place for the ledger")
-            metadata.create_all(connection)
-            connection.execute(META.insert().values(key="schema_version", value=str(VERSION)))
-            return
-        found = connection.execute(text("SELECT value FROM meta WHERE key = 'schema_version'")).scalar()
-        if found is None or not found.isdecimal():
-            raise LedgerError(f"{name} does not say which version it is; it is no ledger, or a damaged one")
-        _migrate(connection, int(found), name)
-
-
-def _migrate(connection: Connection, version: int, name: str) -> None:
-    if version > VERSION:
-        raise LedgerError(
-            f"{name} was written by a newer version of slo (schema {version}, this one knows {VERSION}); upgrade slo"
-        )
-    while version < VERSION:
-        MIGRATIONS[version](connection)
-        version += 1
-    connection.execute(META.update().where(META.c.key == "schema_version").values(value=str(VERSION)))
+    layout = database.Layout(metadata=metadata, meta=META, version=VERSION, migrations=MIGRATIONS)
+    database.prepare(engine, name, LEDGER, layout)
