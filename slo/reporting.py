@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from slo.errors import SourceError
+from slo.events import Events, EventSeries
 from slo.objective import Objective
 from slo.redaction import without_password
-from slo.report import ObjectiveReport, Report, evaluate, needed_interval, unavailable
+from slo.report import ObjectiveReport, Report, counted, evaluate, needed_interval, unavailable
 from slo.source.protocol import Findings, Progress, ReportSource
 from slo.window import datetime_of, minute_of
 
@@ -21,15 +23,28 @@ def make_report(
     What the source cannot give is reported as `no_data` with the reason `source_error`, and hides nothing else.
     Raises SpecError where the data show that an objective file cannot be right, UsageError for a time without a zone.
     """
+    evaluated = evaluations(objectives, source, at=at, progress=progress)
+    reports = tuple(one.report for one in evaluated)
+    return Report(at=datetime_of(minute_of(at)), objectives=reports, simulated=simulated)
+
+
+class Evaluation(NamedTuple):
+    """The report on an objective or a group of it, the events that it is on, and those before any correction."""
+
+    objective: Objective
+    report: ObjectiveReport
+    events: Events
+    everything: Events
+
+
+def evaluations(
+    objectives: Sequence[Objective], source: ReportSource, *, at: datetime, progress: Progress
+) -> Iterator[Evaluation]:
+    """As make_report, one after the other, with the events."""
     at_minute = minute_of(at)
-    evaluated_at = datetime_of(at_minute)
     measured = _measure(objectives, source, at_minute, progress) if objectives else {}
-    reports = [
-        report
-        for objective in objectives
-        for report in _reports_on(objective, measured.get(objective.id), evaluated_at)
-    ]
-    return Report(at=evaluated_at, objectives=tuple(reports), simulated=simulated)
+    for objective in objectives:
+        yield from _evaluated(objective, measured.get(objective.id), datetime_of(at_minute))
 
 
 def failures(report: Report) -> list[tuple[str, str]]:
@@ -52,15 +67,18 @@ def _measure(
         return {objective.id: error for objective in objectives}
 
 
-def _reports_on(
-    objective: Objective, measured: Findings | SourceError | None, at: datetime
-) -> Iterator[ObjectiveReport]:
+def _evaluated(objective: Objective, measured: Findings | SourceError | None, at: datetime) -> Iterator[Evaluation]:
     if measured is None:
         measured = SourceError("the source gave no answer for this objective")
     if isinstance(measured, SourceError):
-        yield unavailable(objective, SourceError(without_password(str(measured))), at=at)
+        report = unavailable(objective, SourceError(without_password(str(measured))), at=at)
+        yield Evaluation(objective, report, EventSeries.empty(), EventSeries.empty())
         return
-    for group, events in measured.groups.items():
-        yield evaluate(
-            objective, events, at=at, group=group, reasons=measured.reasons, corrections=measured.corrections
+    for group, found in measured.groups.items():
+        at_minute = minute_of(at)
+        everything, _ = counted(objective, found, (), at_minute)
+        events, _ = counted(objective, everything, measured.corrections, at_minute)
+        report = evaluate(
+            objective, everything, at=at, group=group, reasons=measured.reasons, corrections=measured.corrections
         )
+        yield Evaluation(objective, report, events, everything)

@@ -95,6 +95,22 @@ class RememberedSeries:
             known = self._edges[minute] = self._edge(min(max(minute, self._first_day * DAY), self.end))
         return known
 
+    def at_hand(self, interval: Interval) -> tuple[npt.NDArray[np.int64], Sums]:
+        """Minutes inside of an interval that need no look into the store, and the sums at each.
+
+        These are the beginnings of days and, of what is recent, the hours; shape (edges,) and (edges, 3).
+        """
+        first = self._first_day * DAY
+        low = min(max(interval.start // DAY + 1 - self._first_day, 0), len(self._days))
+        high = min(max(-(-interval.end // DAY) - self._first_day, low), len(self._days))
+        days = first + DAY * np.arange(low, high)
+        begin = max(interval.start + 1, self._recent_start)
+        hours = np.arange(-(-begin // HOUR) * HOUR, min(interval.end, self.end + 1), HOUR)
+        hours = hours[hours > days[-1]] if days.size else hours
+        return np.concatenate([days, hours]), np.concatenate(
+            [self._days[low:high], self._recent[hours - self._recent_start]]
+        )
+
     def missing_hour(self, minute: int) -> int | None:
         """The hour around a minute (its number since the epoch), if it has to be fetched before the edge is known."""
         hour = minute // HOUR

@@ -31,12 +31,13 @@ _DANGER = (
 
 def worst_first(entries: tuple[ObjectiveReport, ...]) -> list[ObjectiveReport]:
     """By state, then by what is left of the budget, then by name."""
-
-    def danger(entry: ObjectiveReport) -> tuple[int, float, str]:
-        left = entry.budget.remaining_ratio
-        return _DANGER.index(entry.state), 1.0 if left is None else left, entry.slo
-
     return sorted(entries, key=danger)
+
+
+def danger(entry: ObjectiveReport) -> tuple[int, float, str]:
+    """What is worst comes first in this order."""
+    left = entry.budget.remaining_ratio
+    return _DANGER.index(entry.state), 1.0 if left is None else left, entry.slo
 
 
 def target_percent(entry: ObjectiveReport) -> str:

@@ -1,0 +1,140 @@
+"""The objectives' series for /metrics, in Prometheus' text format: exact gauges, and counters that never fall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from slo.objective import Group, Objective
+from slo.report import ObjectiveReport
+from slo.serving.rows import window_text
+from slo.units import format_duration
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Totals(NamedTuple):
+    """Events since the beginning of counting."""
+
+    bad: int
+    total: int
+
+
+class Measurement(NamedTuple):
+    """What is told of one objective, or of one group of it. totals: None where nothing was ever counted."""
+
+    objective: Objective
+    report: ObjectiveReport
+    totals: Totals | None
+
+
+Value = Callable[[Measurement], float | None]
+
+_SERIES: Sequence[tuple[str, str, str, Value]] = (
+    (
+        "slo_availability_ratio",
+        "gauge",
+        "Good events by all events of the period.",
+        lambda m: m.report.availability_ratio,
+    ),
+    (
+        "slo_budget_remaining_ratio",
+        "gauge",
+        "Share of the budget that is left; negative once overspent.",
+        lambda m: m.report.budget.remaining_ratio,
+    ),
+    (
+        "slo_budget_remaining_minutes",
+        "gauge",
+        "Minutes of total outage at average traffic that are left.",
+        lambda m: m.report.budget.remaining_minutes,
+    ),
+    (
+        "slo_coverage_ratio",
+        "gauge",
+        "Counted share of the time since the first observation.",
+        lambda m: m.report.coverage_ratio,
+    ),
+    ("slo_data_timestamp_seconds", "gauge", "Until when events were counted.", lambda m: _seconds(m.report.data_until)),
+    (
+        "slo_bad_events_total",
+        "counter",
+        "Bad events since the beginning of counting.",
+        lambda m: m.totals and m.totals.bad,
+    ),
+    (
+        "slo_total_events_total",
+        "counter",
+        "Events since the beginning of counting.",
+        lambda m: m.totals and m.totals.total,
+    ),
+)
+
+
+def series_text(measurements: Sequence[Measurement]) -> bytes:
+    """Every series of every objective and group. A value that is not defined is not there."""
+    labels = [_labels(one.objective, one.report.group) for one in measurements]
+    labelled = list(zip(labels, measurements, strict=True))
+    lines: list[str] = []
+    for name, kind, text, value in _SERIES:
+        lines += _head(name, kind, text)
+        lines += (
+            f"{name}{{{inside}}} {_number(found)}" for inside, one in labelled if (found := value(one)) is not None
+        )
+    lines += _head(
+        "slo_burn_rate", "gauge", "Speed of budget spend over a window; 1 spends it exactly over the period."
+    )
+    lines += _burn_rates(labelled)
+    # The target is there for objectives as a whole alone: dashboards tell them from their groups by it.
+    whole = [(inside, one) for inside, one in labelled if not one.report.group]
+    lines += _head("slo_target_ratio", "gauge", "The share of events that is to be good.")
+    lines += (f"slo_target_ratio{{{inside}}} {_number(float(one.report.target_ratio))}" for inside, one in whole)
+    lines += _head("slo_info", "gauge", "The objective in words.")
+    lines += (f"slo_info{{{_labels(one.objective, (), _info(one.objective))}}} 1" for _, one in whole)
+    return ("\n".join(lines) + "\n").encode()
+
+
+def gauge_text(values: Iterable[tuple[str, str, str, float | None]]) -> bytes:
+    """Series without labels: name, kind, description, value."""
+    lines = [
+        line
+        for name, kind, text, value in values
+        if value is not None
+        for line in (*_head(name, kind, text), f"{name} {_number(value)}")
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _burn_rates(labelled: Iterable[tuple[str, Measurement]]) -> Iterator[str]:
+    for inside, one in labelled:
+        for burn in one.report.burn_rates:
+            if burn.burn_rate is not None:
+                window = format_duration(burn.window_minutes * 60)
+                yield f'slo_burn_rate{{{inside},window="{window}"}} {_number(burn.burn_rate)}'
+
+
+def _head(name: str, kind: str, text: str) -> tuple[str, str]:
+    return f"# HELP {name} {text}", f"# TYPE {name} {kind}"
+
+
+def _labels(objective: Objective, group: Group, more: dict[str, str] | None = None) -> str:
+    """Inside of the braces; no name twice, whatever the objective's labels are called."""
+    own = {"slo": objective.id, "slo_service": objective.service}
+    labels = {**objective.labels, **dict(group), **own, **(more or {})}
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+
+
+def _info(objective: Objective) -> dict[str, str]:
+    return {"target": f"{(objective.target_ratio * 100).normalize():f}%", "period": window_text(objective)}
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    return repr(value)
+
+
+def _seconds(minute: int | None) -> float | None:
+    return None if minute is None else minute * 60.0
