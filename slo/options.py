@@ -193,7 +193,12 @@ def _add_dashboard_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--name", metavar="NAME", default="", help="after titles and uids, where one Grafana has several sets"
     )
-    parser.add_argument("--page-url", metavar="URL", default="", help="where people reach the service, for links to it")
+    parser.add_argument(
+        "--page-url",
+        metavar="URL",
+        default="http://localhost:8080",
+        help="where people reach the service, for links to it (http://localhost:8080); empty for none",
+    )
     parser.add_argument("--namespace", metavar="NAME", default="", help="of Kubernetes objects")
     parser.add_argument(
         "--label", action="append", default=[], metavar="NAME=VALUE", help="of Kubernetes objects; repeatable"

@@ -79,6 +79,20 @@ def test_kubernetes_objects_hold_the_very_dashboard(form: str, tmp_path: Path) -
             assert made["spec"]["json"] == text
 
 
+@pytest.mark.parametrize(
+    ("options", "pages"), [((), 1), (("--page-url", "https://slo.example.com"), 1), (("--page-url", ""), 0)]
+)
+def test_values_lead_to_the_page_of_the_objective(
+    options: tuple[str, ...], pages: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dashboard(*options) == 0
+    address = (options or ("", "http://localhost:8080"))[1]
+    for panel in json.loads(capsys.readouterr().out)["panels"]:
+        links = [one["url"] for one in panel["fieldConfig"]["defaults"]["links"]]
+        assert sum(url == f"{address}/slo/${{__field.labels.slo}}" for url in links) == pages
+        assert sum("/slo/" in url for url in links) == pages
+
+
 def test_two_sets_in_one_grafana(tmp_path: Path) -> None:
     assert dashboard("-o", str(tmp_path), "--name", "eu") == 0
     made = json.loads((tmp_path / "error-budget.json").read_text())

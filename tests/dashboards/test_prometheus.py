@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from slo.render.dashboards import Form, Site, render_dashboards
 from slo.render.rules import Layout, render_rules
 from slo.render.rules.history import Measured, openmetrics
 from slo.report import ObjectiveReport, evaluate
-from slo.samples import SeriesSamples
 from slo.spec import load_objectives
 from slo.window import Interval
 from tests.support.grafana import Grafana, shown, targets
@@ -42,9 +40,6 @@ DAY, PER_MINUTE = 1440, 1000.0
 ROUTES: tuple[Group, ...] = ((("route", 'a "b" c'),), (("route", "/x{y}"),))
 
 
-EXACT = {"slo": "shop/calm", "slo_service": "shop", "team": 'a/b "q" é', "job": "slo", "instance": "one"}
-
-
 def truth(objective: Objective, end: int) -> dict[Group, EventSeries]:
     """30 days and more at a steady rate, with an outage days ago; one objective burns to the end."""
     minutes = 31 * DAY
@@ -59,18 +54,6 @@ def truth(objective: Objective, end: int) -> dict[Group, EventSeries]:
     half = EventSeries.from_minutes(end - minutes, bad, total / 2, np.ones(minutes))
     fine = EventSeries.from_minutes(end - minutes, 0 * bad, total / 2, np.ones(minutes))
     return {(): whole, ROUTES[0]: half, ROUTES[1]: fine}
-
-
-def of_service(end: int) -> Iterator[SeriesSamples]:
-    """What the service would expose of one objective, unlike what rules record of it; two replicas, and a group."""
-    times = np.arange(60 * end - 3600, 60 * end + 600, 60, dtype=np.int64) * 1000
-    for labels in (EXACT, EXACT | {"instance": "two"}, EXACT | {"route": "/x"}):
-        for name, value in (("slo_target_ratio", 0.999), ("slo_budget_remaining_ratio", 0.125)):
-            if "route" not in labels or name != "slo_target_ratio":
-                yield SeriesSamples({"__name__": name, **labels}, times, np.full(times.size, value))
-        for window in ("1h", "6h"):
-            burn = {"__name__": "slo_burn_rate", "window": window, **labels}
-            yield SeriesSamples(burn, times, np.full(times.size, 3.5))
 
 
 class Shop:
@@ -158,7 +141,8 @@ def test_the_four_figures_are_those_of_the_report(name: str, shop: Shop) -> None
         expected = next(one.burn_rate for one in reported.burn_rates if one.window_minutes == window)
         assert expected is not None
         figure = shop.figures("error-budget", "Burn rate, last 24 hours", number, slo)[slo]
-        assert figure == pytest.approx(expected, rel=0.01)
+        graph = shop.panel("error-budget", "Burn rate, last 24 hours")
+        assert shown(figure, graph, slo) == shown(expected, graph, slo)
     if name == "spent":
         assert shop.figures("error-budget", "Error budget remaining")[slo] < 0
 
@@ -234,23 +218,3 @@ def test_annotations_are_answered(shop: Shop) -> None:
     answers = {one["name"]: shop.grafana().query(one["expr"]) for one in annotations}
     assert {one["metric"]["slo"] for one in answers["Alerts"]} == {"shop/burning"}
     assert set(answers) == {"Alerts", "Chaos runs", "Gates denying"}
-
-
-def test_exact_figures_come_first_and_never_beside_recorded_ones(tmp_path: Path) -> None:
-    end = int(time.time()) // 60
-    objectives = load_objectives(FILE)[:2]
-    panels = {
-        panel["title"]: panel["targets"][0]["expr"]
-        for file in render_dashboards(objectives, Site(), Form())[:1]
-        for panel in json.loads(file.text)["panels"]
-    }
-    recorded = [
-        SeriesSamples({"__name__": name, **EXACT, "slo": slo}, np.array([60_000 * end]), np.array([value]))
-        for slo in ("shop/calm", "shop/spent")
-        for name, value in (("slo:target:ratio", 0.999), ("slo:budget_remaining:ratio", 0.5), ("slo:burn_rate:1h", 1))
-    ]
-    with prometheus_with([*of_service(end), *recorded], tmp_path) as url:
-        grafana = Grafana(url, 60 * end, {"slo": ".+"})
-        for title, exact, other in (("Error budget remaining", 0.125, 0.5), ("Burn rate, last 24 hours", 3.5, 1)):
-            found = {one["metric"]["slo"]: float(one["value"][1]) for one in grafana.query(panels[title])}
-            assert found == {"shop/calm": exact, "shop/spent": other}

@@ -101,8 +101,9 @@ def _events(place: tuple[int, int, int, int]) -> core.TimeSeries:
         "Events a minute",
         "All events and bad ones. Without events there is no ratio: look here first when a figure is missing.",
         [
-            Query(queries.events_per_minute("total", CHOSEN), "{{slo}} all"),
-            Query(queries.events_per_minute("bad", CHOSEN), "{{slo}} bad"),
+            # Rules and the service say something new once a minute: rates over less would be all or nothing.
+            Query(queries.events_per_minute("total", CHOSEN), "{{slo}} all", step="1m"),
+            Query(queries.events_per_minute("bad", CHOSEN), "{{slo}} bad", step="1m"),
         ],
         Looks("short", decimals=1, low=0, overrides=[override(_named(".* bad"), _fixed(RED))]),
         place,

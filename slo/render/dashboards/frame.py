@@ -10,6 +10,7 @@ from grafanalib import core
 
 from slo.objective import Objective
 from slo.render.dashboards.panels import DATASOURCE
+from slo.render.dashboards.queries import KNOWN
 
 MADE_BY = "Made by `slo dashboard` from the objective files; what is changed here is lost when they are made again."
 SCHEMA_VERSION = 36
@@ -85,14 +86,14 @@ def datasource_variable() -> core.Template:
 def objective_variable(objectives: Sequence[Objective]) -> core.Template:
     """The objectives, of which the first is chosen: a thousand at once would fill any panel."""
     first = [objective.id for objective in objectives[:1]]
-    variable = core.Template(**_of_series("slo", "Objective", "label_values(slo_info, slo)"), allValue=".+")
+    variable = core.Template(**_of_series("slo", "Objective", f"label_values({{{KNOWN}}}, slo)"), allValue=".+")
     variable._current = {"selected": True, "text": first, "value": first} if first else {}
     return variable
 
 
 def filter_variable(name: str, label: str, title: str, *, everywhere: bool) -> core.Template:
     """A filter by a label; `everywhere` where all objectives have it, so that All need not match its absence."""
-    query = f"label_values(slo_info, {label})"
+    query = f"label_values({{{KNOWN}}}, {label})"
     variable = core.Template(**_of_series(name, title, query), allValue=".+" if everywhere else ".*")
     variable._current = {"selected": True, "text": ["All"], "value": ["$__all"]}
     return variable
@@ -143,7 +144,7 @@ def _annotations(chosen: str) -> list[Mapping[str, Any]]:
         _annotation(
             "Chaos runs", f"slo_chaos_run_active{{{chosen}}} == 1", "purple", "Chaos run: {{slo}}", "{{fault}}"
         ),
-        _annotation("Gates denying", "slo_gate_allowed == 0", "orange", "Gate {{gate}} denies", ""),
+        _annotation("Gates denying", "max by (gate) (slo_gate_allowed) == 0", "orange", "Gate {{gate}} denies", ""),
     ]
 
 

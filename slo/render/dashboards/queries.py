@@ -11,6 +11,9 @@ from collections.abc import Sequence
 CHOSEN = 'slo=~"$slo"'
 """The matcher by the variable of the objectives; ids hold nothing that would need escaping."""
 
+KNOWN = '__name__=~"slo_info|slo_target_ratio"'
+"""The matcher of series that are there of every objective, from the rules or from the service."""
+
 START = "min_over_time(vector(time())[1m:1m] @ start())"
 """When the time range begins, as a vector: PromQL has no function for it."""
 
@@ -71,14 +74,13 @@ def state(chosen: str) -> str:
 def burn_down() -> str:
     """What was left at each time of what the whole range allows, which is the period: from all of it to the rest.
 
-    Events of five minutes are added up from where the range begins; the last point is the budget remaining.
+    Events of five minutes are added up from where the range begins; the last point is the budget remaining. Of what is
+    younger than the range, what was left at each time as it was known then.
     """
-    spent = f"({_counter('bad')} - {_counter('bad', ' @ start()')})"
-    held = f"({_counter('total', ' @ end()')} - {_counter('total', ' @ start()')})"
-    exact = f"1 - {spent} / ({held} * (1 - max by (slo) (slo_target_ratio{{{CHOSEN}}})) > 0)"
+    exact = f"1 - ({_counter('bad')} - {_counter('bad', ' @ start()')}) / {_exact_budget()}"
     since_start = f"({_five_minutes('bad')}) and on () (vector(time()) > {START})"
     recorded = f"1 - max by (slo) (sum_over_time(({since_start})[$__range:5m])) / {_recorded_budget()}"
-    return f"{exact}\nor\n{recorded}"
+    return f"{exact}\nor\n{recorded}\nor\n{budget_remaining(CHOSEN)}"
 
 
 def even_spend() -> str:
@@ -88,7 +90,9 @@ def even_spend() -> str:
 
 def dearest_hours() -> str:
     """The share of the period's budget that went in each hour with bad events."""
-    return f"max by (slo) (sum_over_time(({_five_minutes('bad')})[1h:5m])) / {_recorded_budget()} > 0"
+    exact = f"({_counter('bad')} - {_counter('bad', ' offset 1h')}) / {_exact_budget()} > 0"
+    recorded = f"max by (slo) (sum_over_time(({_five_minutes('bad')})[1h:5m])) / {_recorded_budget()} > 0"
+    return f"{exact}\nor\n{recorded}"
 
 
 def firing(chosen: str) -> str:
@@ -97,8 +101,11 @@ def firing(chosen: str) -> str:
 
 def factor(lines: Sequence[tuple[str, float]]) -> str:
     """The burn rate from which a pair alerts, by matchers of the objectives that it holds for."""
-    parts = [f"{value:.15g} * max by (slo) (slo_info{{{CHOSEN}{matchers}}} @ end())" for matchers, value in lines]
-    return "\nor\n".join(parts)
+
+    def there(matchers: str) -> str:
+        return f"slo_target_ratio{{{CHOSEN}{matchers}}} or slo_info{{{CHOSEN}{matchers}}} @ end()"
+
+    return "\nor\n".join(f"{value:.15g} * group by (slo) ({there(matchers)})" for matchers, value in lines)
 
 
 def by_group(exact: str, recorded: str, labels: Sequence[str]) -> str:
@@ -119,8 +126,14 @@ def _five_minutes(kind: str) -> str:
     return _recorded_whole(f"slo:{kind}_events:sum5m", CHOSEN)
 
 
+def _exact_budget() -> str:
+    """The bad events that the range allows, where it allows any and the counters go back to its start."""
+    held = f"({_counter('total', ' @ end()')} - {_counter('total', ' @ start()')})"
+    return f"({held} * (1 - max by (slo) (slo_target_ratio{{{CHOSEN}}} @ end())) > 0)"
+
+
 def _recorded_budget() -> str:
-    """The bad events that the range allows, where it allows any."""
+    """The same of the rules."""
     held = f"max by (slo) (sum_over_time(({_five_minutes('total')})[$__range:5m] @ end()))"
     return f"({held} * (1 - max by (slo) (slo:target:ratio{{{CHOSEN}}} @ end())) > 0)"
 

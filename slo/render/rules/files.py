@@ -14,7 +14,8 @@ from slo.render.rules.rule import labels_text, scalar
 
 FORMATS = ("prometheusrule", "prometheus", "mimir", "thanos", "victoriametrics")
 MADE_BY = "# Made by `slo rules` from the objective files; what is changed here is lost when they are made again.\n"
-INHIBITION_FILE = "alertmanager-inhibit.yaml"
+INHIBITION_FILE = "alertmanager/inhibit.yaml"
+"""In a folder of its own: no ruler reads it, and `*.yaml` is what rulers are told to read."""
 
 _RULES_IN_GROUP = {"mimir": 20}
 """Where a ruler limits them by default: Mimir's -ruler.max-rules-per-rule-group."""
