@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from slo.alert_policy import ABSENT, Notification
-from slo.gate import Freeze, Gate
+from slo.gate import BurnLimit, Freeze, Gate
 from slo.objective import SLI, EmptySlice, LatencySLI, ProbeSLI, RatioSLI, TimeSlices
 from slo.selector import Selector
 from slo.spec import values
@@ -29,11 +29,12 @@ def _distinct(labels: list[str]) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _distinct_windows(pairs: list[tuple[int, Decimal]]) -> Mapping[int, Decimal]:
-    windows = dict(pairs)
-    if len(windows) < len(pairs):
+def _burn_limits(pairs: list[tuple[tuple[int, int | None], Decimal]]) -> tuple[BurnLimit, ...]:
+    if len(dict(pairs)) < len(pairs):
         raise ValueError("two of these windows are equally long; keep one")
-    return MappingProxyType(windows)
+    return tuple(
+        BurnLimit(long_minutes=long, short_minutes=short, max_burn_rate=limit) for (long, short), limit in pairs
+    )
 
 
 def _labels(pairs: list[tuple[str, str]]) -> Labels:
@@ -92,6 +93,7 @@ LINK = converted(values.as_text, values.as_link)
 SHARE = converted(values.as_share)
 TARGET = converted(values.as_target)
 SELECTOR = converted(values.as_selector)
+BURN_WINDOW = converted(values.as_burn_window)
 ANSWER = one_of("deny", "allow")
 
 CALENDAR = Keys(
@@ -185,9 +187,7 @@ GATE = Keys(
         "name": required(NAME),
         "objectives": required(list_of(_CHOSEN, least=1, convert=tuple)),
         "min_budget_remaining": optional(SHARE, None, "min_budget_remaining_ratio"),
-        "max_burn_rate": optional(
-            dict_of(MINUTES, converted(values.as_finite_number), convert=_distinct_windows), MappingProxyType({})
-        ),
+        "max_burn_rate": optional(dict_of(BURN_WINDOW, converted(values.as_finite_number), convert=_burn_limits), ()),
         "max_data_age": optional(MINUTES, 5),
         "on_unknown": optional(
             text_or_mapping(one_of("deny", "allow", convert=lambda answer: {"default": answer}), _ANSWERS), {}

@@ -76,6 +76,17 @@ def as_whole_minutes(value: Any) -> int:
     return int(seconds) // 60
 
 
+def as_burn_window(value: Any) -> tuple[int, int | None]:
+    """One window, or a long and a short one: 1h, 1h/5m."""
+    long, separator, short = as_text(value).partition("/")
+    minutes = as_whole_minutes(long)
+    if not separator:
+        return minutes, None
+    if (short_minutes := as_whole_minutes(short)) >= minutes:
+        raise ValueError("of two windows the longer one stands first, such as 1h/5m")
+    return minutes, short_minutes
+
+
 def as_share(value: Any) -> Decimal:
     ratio = parse_ratio(as_text(value))
     if ratio > 1:

@@ -190,7 +190,10 @@ def test_a_gate_is_read_with_its_defaults_and_in_its_units() -> None:
     [chaos] = [gate for gate in load_files([CLOUDSHOP]).gates if gate.name == "chaos"]
     assert chaos.objectives == ("cloudshop/*",)
     assert chaos.min_budget_remaining_ratio == Decimal("0.25")
-    assert dict(chaos.max_burn_rate) == {60: Decimal(1), 360: Decimal(1)}
+    assert [(one.long_minutes, one.short_minutes, one.max_burn_rate) for one in chaos.max_burn_rate] == [
+        (60, None, Decimal(1)),
+        (360, None, Decimal(1)),
+    ]
     assert chaos.max_data_age_seconds == 300
     assert chaos.freeze == ()
 
