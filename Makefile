@@ -38,6 +38,7 @@ test-platform: setup check-tools ## tests that take minutes, or Prometheus 3 bui
 check-tools:
 	@scripts/unpack.sh prometheus prometheus promtool
 	@scripts/unpack.sh victoria-metrics victoria-metrics
+	@scripts/alertmanager.sh
 	@scripts/unpack.sh openssl openssl
 	@scripts/postgresql.sh
 

@@ -50,6 +50,18 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionEntry:
+    """One entry of the history: a correction that was made, or the withdrawal of an earlier one."""
+
+    id: int
+    at: datetime
+    author: str
+    reason: str
+    made: Correction | None = None
+    withdraws: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedCorrection:
     """What one correction left out of a window. Where corrections overlap, each tells all that it covers."""
 

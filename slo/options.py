@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from slo.correct_options import add_correct_options
 from slo.errors import UsageError
 
 
@@ -87,6 +88,11 @@ def parser() -> ArgumentParser:
             "ledger",
             "look into a ledger and look after it",
             _add_ledger_verbs,
+        ),
+        (
+            "correct",
+            "leave times such as maintenance out of the figures, with a reason that every report tells",
+            _add_correct_verbs,
         ),
     ):
         command = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
@@ -264,6 +270,10 @@ def _add_collect_options(parser: ArgumentParser) -> None:
         metavar="N",
         help="stop after so many cycles; 1 catches up and ends",
     )
+
+
+def _add_correct_verbs(parser: ArgumentParser) -> None:
+    add_correct_options(parser, _add_ledger_option)
 
 
 def _add_ledger_verbs(parser: ArgumentParser) -> None:

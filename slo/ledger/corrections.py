@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,24 +10,12 @@ import orjson
 from sqlalchemy import select
 
 from slo.clock import format_time, parse_time
-from slo.correction import Category, Correction
+from slo.correction import Category, Correction, CorrectionEntry
 from slo.errors import UsageError
 from slo.ledger.schema import CORRECTION
 from slo.ledger.store import Ledger
 from slo.recurrence import Recurrence
 from slo.window import Interval
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry: a correction that was made, or the withdrawal of an earlier one."""
-
-    id: int
-    at: datetime
-    author: str
-    reason: str
-    made: Correction | None = None
-    withdraws: int | None = None
 
 
 def make(ledger: Ledger, correction: Correction) -> Correction:
@@ -57,7 +45,7 @@ def corrections_in_force(ledger: Ledger) -> tuple[Correction, ...]:
     return tuple(one.made for one in entries if one.made is not None and one.id not in withdrawn)
 
 
-def all_entries(ledger: Ledger) -> list[Entry]:
+def all_entries(ledger: Ledger) -> list[CorrectionEntry]:
     """The whole history, oldest first."""
     return [_entry(row) for row in ledger.rows(select(CORRECTION).order_by(CORRECTION.c.id))]
 
@@ -73,11 +61,11 @@ def _row(at: datetime, author: str, reason: str) -> dict[str, Any]:
     return {"at": int(at.timestamp()), "author": author, "reason": reason}
 
 
-def _entry(row: Any) -> Entry:
+def _entry(row: Any) -> CorrectionEntry:
     at = datetime.fromtimestamp(row.at, UTC)
     common: dict[str, Any] = {"id": row.id, "author": row.author, "reason": row.reason}
     if row.withdraws is not None:
-        return Entry(**common, at=at, withdraws=row.withdraws)
+        return CorrectionEntry(**common, at=at, withdraws=row.withdraws)
     document = orjson.loads(row.data)
     made = Correction(
         **common,
@@ -86,7 +74,7 @@ def _entry(row: Any) -> Entry:
         category=Category(document["category"]),
         made_at=at,
     )
-    return Entry(**common, at=at, made=made)
+    return CorrectionEntry(**common, at=at, made=made)
 
 
 def _when_document(when: Interval | Recurrence) -> dict[str, Any]:
