@@ -17,9 +17,11 @@ import orjson
 
 from slo.clock import format_time
 from slo.events import Events
+from slo.gate import matches
 from slo.render.figures import danger
 from slo.render.report_json import SCHEMA, objective_document
 from slo.reporting import Evaluation, evaluations
+from slo.serving.gate_state import Judged, gate_sections
 from slo.serving.rows import view_of
 from slo.serving.sections import Ends, encoded, joined
 from slo.serving.series_text import Measurement, Totals, series_text
@@ -28,6 +30,7 @@ from slo.serving.view_json import row_to_json, view_to_json
 from slo.serving.views import CollectorStatus, FilesStatus
 from slo.source.protocol import ReportSource
 from slo.spec import Spec
+from slo.verdict import judge
 from slo.window import Interval, datetime_of, minute_of
 
 _QUICK = 1
@@ -110,6 +113,7 @@ def snapshot_parts(spec: Spec, evaluated: Sequence[Evaluation], cycle: Cycle, *,
         "views_edges": page_edges.tobytes(),
         "families": _families(evaluated),
         "ranks": _ranks(evaluated),
+        **gate_sections(_judged(spec, evaluated, at), (one.report.data_until for one in evaluated)),
     }
     yield from encoded(facts, sections)
 
@@ -125,6 +129,23 @@ def since_first_seen(at_minute: int) -> CountEver:
         return Totals(counts.bad, counts.total)
 
     return count
+
+
+def _judged(spec: Spec, evaluated: Sequence[Evaluation], at: datetime) -> list[Judged]:
+    """The verdicts of every gate on the objectives that it names, and on their groups."""
+    found = []
+    for gate in spec.gates:
+        judged = Judged(gate)
+        is_whole_named = False
+        for number, one in enumerate(evaluated):
+            is_named = matches(gate, one.report.slo, one.objective.labels)
+            if not one.report.group:
+                is_whole_named = is_named
+            if is_named or is_whole_named:
+                verdict = judge(gate, one.objective, one.report, one.events, at=at)
+                judged.add(number, verdict, is_named=is_named)
+        found.append(judged)
+    return found
 
 
 def _measurement(evaluation: Evaluation, count_ever: CountEver) -> Measurement:

@@ -69,7 +69,7 @@ class Snapshot:
         if number is None:
             return None
         row = self.rows[number]
-        gates = tuple(name for name, state in self.gates.items() if slo in state.slos)
+        gates = tuple(name for name, state in self.gates.items() if slo in state.verdicts)
         return view_from_json(self._views[number], row, groups=self._groups_of(number), gates=gates)
 
     def labels(self, slo: str) -> Mapping[str, str]:

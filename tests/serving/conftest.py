@@ -33,7 +33,16 @@ objectives:
     sli: {probe: {series: probe_success, good_when: "== 1"}}
 alerting: {policy: sre-workbook, runbook: "https://runbooks.example.com/shop"}
 gates:
-  - {name: deploy, objectives: ["cloudshop/*"], min_budget_remaining: 10%, max_data_age: 5m}
+  - name: deploy
+    objectives: ["cloudshop/*"]
+    min_budget_remaining: 10%
+    max_burn_rate: {1h: 1, 6h: 1}
+    max_data_age: 5m
+    on_unknown: {stale: deny, no_data: deny, young: allow}
+    freeze: [{start: 2026-10-24T00:00:00Z, end: 2026-11-02T00:00:00Z, reason: "Sale"}]
+  - {name: cart, objectives: ['cloudshop/availability{service="cart"}'], min_budget_remaining: 0%, max_data_age: 5m}
+  - {name: strict-only, objectives: [{team: 'a "quoted" team'}], max_burn_rate: {1h: 14.4}, max_data_age: 5m}
+  - {name: nothing, objectives: ["elsewhere/*"], max_data_age: 5m}
 """.replace("REQUESTS", "{ratio: {bad: 'http_requests_total{status=~\"5..\"}', total: http_requests_total}}")
 
 
