@@ -131,7 +131,10 @@ def timeline(title: str, description: str, query: Query, looks: Looks, place: Pl
     """When each series was there."""
     options = {"tooltip": {"mode": "single", "sort": "none"}, "legend": {"showLegend": False}}
     common = _common(title, description, [query], looks, place, options, instant=False)
-    return core.StateTimeline(**common, showValue="never", rowHeight=0.8, overrides=list(looks.overrides))
+    # Not in a hundred steps: a short alert would fall between two.
+    return core.StateTimeline(
+        **common, showValue="never", rowHeight=0.8, overrides=list(looks.overrides), maxDataPoints=None
+    )
 
 
 def row(title: str, y: int) -> core.RowPanel:

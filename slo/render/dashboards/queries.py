@@ -80,7 +80,8 @@ def burn_down() -> str:
     exact = f"1 - ({_counter('bad')} - {_counter('bad', ' @ start()')}) / {_exact_budget()}"
     since_start = f"({_five_minutes('bad')}) and on () (vector(time()) > {START})"
     recorded = f"1 - max by (slo) (sum_over_time(({since_start})[$__range:5m])) / {_recorded_budget()}"
-    return f"{exact}\nor\n{recorded}\nor\n{budget_remaining(CHOSEN)}"
+    known = f"({_exact_budget()} or {_recorded_budget()})"
+    return f"{exact}\nor\n{recorded}\nor\n{_in_brackets(budget_remaining(CHOSEN))} unless {known}"
 
 
 def even_spend() -> str:
