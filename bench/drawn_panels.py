@@ -66,7 +66,8 @@ def _figures(axes: Axes, panel: Panel, answers: Answers) -> None:
     for i, one in enumerate(found):
         name = one["metric"].get("slo", "")
         points = [float(value) for _, value in one.get("values") or [one["value"]]]
-        text, color = _shown(points[-1], _looks(panel, name))
+        looks = _looks(panel, name)
+        text, color = _shown(points[-1], looks)
         middle = (i + 0.5) / len(found)
         if filled:
             axes.add_patch(Rectangle((i / len(found), 0), 1 / len(found), 1, color=color))
@@ -75,9 +76,8 @@ def _figures(axes: Axes, panel: Panel, answers: Answers) -> None:
         axes.text(middle, 0.62, text, ha="center", va="center", fontsize=size, color=paint)
         axes.text(middle, 0.9, name, ha="center", va="center", fontsize=8, color="white" if filled else INK)
         if len(points) > 1:
-            low, high = min(points), max(points)
             xs = [(i + 0.05 + 0.9 * k / (len(points) - 1)) / len(found) for k in range(len(points))]
-            ys = [0.4 * (y - low) / (high - low or 1) for y in points]
+            ys = [0.4 * min(max((y - looks["min"]) / (looks["max"] - looks["min"]), 0), 1) for y in points]
             axes.fill_between(xs, ys, color=color, alpha=0.2, linewidth=0)
             axes.plot(xs, ys, color=color, linewidth=1)
 

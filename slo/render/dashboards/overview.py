@@ -116,7 +116,8 @@ def _courses(chosen: str) -> core.Stat:
         "Budget left, over the time range",
         "Whether a budget is recovering or running out: the figure of now above its course.",
         Query(queries.budget_remaining(chosen)),
-        Looks("percentunit", decimals=1, steps=budget_steps()),
+        # From none to all of it, or a change of a percent would look like a collapse.
+        Looks("percentunit", decimals=1, low=0, high=1, steps=budget_steps()),
         (0, 16, 24, 8),
         spark=True,
         colorMode="value",
