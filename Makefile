@@ -41,6 +41,7 @@ check-tools:
 	@scripts/alertmanager.sh
 	@scripts/unpack.sh openssl openssl
 	@scripts/postgresql.sh
+	@scripts/chromium.sh
 
 bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md
 	$(BIN)/python -m bench.speed

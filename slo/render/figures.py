@@ -19,7 +19,7 @@ MINUTES_NOTE = "Minutes are minutes of total outage at average traffic."
 SIMULATED_NOTE = "SIMULATED DATA: these figures describe no real service"
 UNDEFINED = "-"
 
-_DANGER = (
+WORST_FIRST = (
     State.EXHAUSTED,
     State.BURNING,
     State.INSUFFICIENT_DATA,
@@ -36,8 +36,12 @@ def worst_first(entries: tuple[ObjectiveReport, ...]) -> list[ObjectiveReport]:
 
 def danger(entry: ObjectiveReport) -> tuple[int, float, str]:
     """What is worst comes first in this order."""
-    left = entry.budget.remaining_ratio
-    return _DANGER.index(entry.state), 1.0 if left is None else left, entry.slo
+    return order_of(entry.state, entry.budget.remaining_ratio, entry.slo)
+
+
+def order_of(state: State, remaining_ratio: float | None, slo: str) -> tuple[int, float, str]:
+    """The same order, from the figures that it looks at."""
+    return WORST_FIRST.index(state), 1.0 if remaining_ratio is None else remaining_ratio, slo
 
 
 def target_percent(entry: ObjectiveReport) -> str:
@@ -69,6 +73,11 @@ def share_percent(ratio: float) -> str:
     return f"{_rounded(percent, 0 if percent >= 10 or not percent else 1, ROUND_FLOOR)}%"
 
 
+def consumed_percent(ratio: float) -> str:
+    """A share of the budget that was spent, rounded up to a tenth of a percent."""
+    return f"{_rounded(Decimal(repr(ratio)) * 100, 1, ROUND_CEILING)}%"
+
+
 def minutes(value: float | None) -> str:
     """Minutes floored to a tenth."""
     return UNDEFINED if value is None else _rounded(Decimal(repr(value)), 1, ROUND_FLOOR)
@@ -77,14 +86,16 @@ def minutes(value: float | None) -> str:
 def burn_rate(entry: ObjectiveReport, window_minutes: int) -> str:
     """The burn rate of a window with about three digits, rounded up; `-` where it is undefined or not measured."""
     for burn in entry.burn_rates:
-        if burn.window_minutes == window_minutes and burn.burn_rate is not None:
-            rate = burn.burn_rate
-            return _rounded(
-                Decimal(repr(rate)),
-                2 if rate < 10 else 1 if rate < 100 else 0,
-                ROUND_CEILING,
-            )
+        if burn.window_minutes == window_minutes:
+            return speed(burn.burn_rate)
     return UNDEFINED
+
+
+def speed(burn_rate: float | None) -> str:
+    """A burn rate with about three digits, rounded up."""
+    if burn_rate is None:
+        return UNDEFINED
+    return _rounded(Decimal(repr(burn_rate)), 2 if burn_rate < 10 else 1 if burn_rate < 100 else 0, ROUND_CEILING)
 
 
 def alert_sentence(entry: ObjectiveReport) -> str | None:
