@@ -1,8 +1,8 @@
 """The command `slo`: what may be written on the command line, and what comes back to the shell.
 
-Exit codes: 0 done; 1 a check failed; 2 usage or objective file; 3 the source or the ledger failed; 130 interrupted;
-141 the reader of the output went away. Standard output carries only the result. Nothing that is slow to import is
-imported before a command is known, so that `slo --help` answers in 0.2 s.
+Exit codes: 0 done; 1 a check failed, a gate is closed; 2 usage or objective file; 3 the source or the ledger failed;
+130 interrupted; 141 the reader of the output went away. Standard output carries only the result. Nothing that is slow
+to import is imported before a command is known, so that `slo --help` answers in 0.2 s.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ def _command(name: str) -> Callable[[Namespace], Result]:
         from slo.dashboard_command import COMMANDS
     elif name == "correct":
         from slo.correct_command import COMMANDS
+    elif name == "gate":
+        from slo.gate_command import COMMANDS
     elif name == "backfill":
         from slo.backfill_command import COMMANDS
     else:

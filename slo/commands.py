@@ -55,7 +55,7 @@ def report(arguments: Namespace) -> Result:
     settings = load_settings(os.environ, arguments.settings)
     output = check_output(arguments.output, "--output") if arguments.output else settings.output
     choice = choose_data(arguments, settings)
-    asked_at = _time(arguments.at)
+    asked_at = asked_time(arguments.at)
     objectives = chosen_objectives(chosen_files(arguments.files, settings), arguments.globs)
     from slo.reporting import failures, make_report
 
@@ -98,15 +98,19 @@ def chosen_objectives(files: tuple[Path, ...], globs: Sequence[str]) -> tuple[Ob
     objectives: tuple[Objective, ...] = load_files(files).objectives
     chosen = tuple(one for one in objectives if not globs or any(fnmatchcase(one.id, glob) for glob in globs))
     if not chosen:
-        ids = [one.id for one in objectives]
-        more = f" and {len(ids) - _MAX_IDS_LISTED} more" if len(ids) > _MAX_IDS_LISTED else ""
-        listed = ", ".join(ids[:_MAX_IDS_LISTED]) + more or "none"
         asked = f" match --slo {' or '.join(globs)}" if globs else ""
-        raise UsageError(f"no objectives{asked}; there are: {listed}")
+        raise UsageError(f"no objectives{asked}; there are: {listed([one.id for one in objectives])}")
     return chosen
 
 
-def _time(text: str | None) -> datetime | None:
+def listed(names: Sequence[str]) -> str:
+    """As many of them as anybody reads."""
+    more = f" and {len(names) - _MAX_IDS_LISTED} more" if len(names) > _MAX_IDS_LISTED else ""
+    return ", ".join(names[:_MAX_IDS_LISTED]) + more or "none"
+
+
+def asked_time(text: str | None) -> datetime | None:
+    """What `--at` says, if it was given."""
     try:
         return None if text is None else parse_time(text)
     except UsageError as error:

@@ -115,6 +115,12 @@ def matches(gate: Gate, slo: str, labels: Mapping[str, str]) -> bool:
     )
 
 
+def concerns(gate: Gate, objective_id: str, labels: Mapping[str, str]) -> bool:
+    """Whether a gate names an objective, or any group that it might have."""
+    wholes = [chosen.partition("{")[0] for chosen in gate.objectives if isinstance(chosen, str)]
+    return matches(gate, objective_id, labels) or any(id_matches(whole, objective_id) for whole in wholes)
+
+
 def id_matches(pattern: str, slo: str) -> bool:
     """Whether an id is the one that is written, or fits the glob; a `*` stops at `{`, so groups are named as such."""
     if pattern == slo:

@@ -50,6 +50,11 @@ def parser() -> ArgumentParser:
             _add_report_options,
         ),
         (
+            "gate",
+            "decide whether a deploy or a chaos run may go ahead; exit 0 if so, 1 if not",
+            _add_gate_options,
+        ),
+        (
             "rules",
             "generate Prometheus rules: recorded series and alerts that work without this service",
             _add_rules_options,
@@ -138,6 +143,15 @@ def _add_report_options(parser: ArgumentParser) -> None:
         metavar="TIME",
         help="RFC 3339 with a zone (now; with --data the end of the file)",
     )
+    _add_slo_option(parser)
+    _add_data_options(parser)
+
+
+def _add_gate_options(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="of the gate")
+    _add_files(parser)
+    parser.add_argument("-o", "--output", metavar="FORM", default="text", help="text or json (text)")
+    parser.add_argument("--at", metavar="TIME", help="RFC 3339 with a zone (now; with --data the end of the file)")
     _add_slo_option(parser)
     _add_data_options(parser)
 

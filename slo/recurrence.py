@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PARTS = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")
 _PARTS_OF_THE_DAY = ("BYSETPOS", "BYHOUR", "BYMINUTE")
+# Days of a month or year cannot be sought day by day: what never comes would be looked for until the year 9999.
+_OF_LONGER = {"DAILY": ("BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS"), "MONTHLY": ("BYYEARDAY", "BYWEEKNO")}
+_OF_LONGER["WEEKLY"] = _OF_LONGER["DAILY"]
 _LONGEST_RULE = 300
 _MOST_MINUTES = 31 * 1440
 _LOOKED_FOR = timedelta(days=5 * 366)
@@ -82,6 +85,10 @@ def _parsed_rule(rule: str, start: datetime) -> rrule:
         raise ValueError("a recurrence comes once an hour at most: write one BYMINUTE")
     if not re.fullmatch("[1-9][0-9]{0,2}", parts.get("INTERVAL", "1")):
         raise ValueError("INTERVAL is a whole number from 1 to 999")
+    if too_long := [part for part in _OF_LONGER.get(parts["FREQ"], ()) if part in parts]:
+        raise ValueError(f"{too_long[0]} needs a longer FREQ than {parts['FREQ']}, such as FREQ=YEARLY")
+    if parts["FREQ"] == "DAILY" and "BYDAY" in parts and parts.get("INTERVAL", "1") != "1":
+        raise ValueError("FREQ=DAILY has a BYDAY or an INTERVAL, not both: write FREQ=WEEKLY for every second Friday")
     try:
         return rrulestr(_until_without_zone(text), dtstart=start, cache=False)  # type: ignore[return-value]
     except (ValueError, TypeError, OverflowError) as error:

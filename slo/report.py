@@ -169,6 +169,11 @@ def unavailable(objective: Objective, error: Exception, *, at: datetime) -> Obje
     return replace(nothing, reasons=(Reason(code="source_error", message=str(error)), *kept))
 
 
+def failure(report: ObjectiveReport) -> str | None:
+    """Why its data could not be had, where that is so."""
+    return next((reason.message for reason in report.reasons if reason.code == "source_error"), None)
+
+
 def _coverage(seen: Interval | None, window: Interval, counts: WindowCounts) -> tuple[float, float]:
     """Counted share of the time since the first observation, and that time's share of the window."""
     if seen is None or seen.start >= window.end:

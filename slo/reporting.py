@@ -10,9 +10,9 @@ from slo.errors import SourceError
 from slo.events import Events, EventSeries
 from slo.objective import Objective
 from slo.redaction import without_password
-from slo.report import ObjectiveReport, Report, counted, evaluate, needed_interval, unavailable
+from slo.report import ObjectiveReport, Report, counted, evaluate, failure, needed_interval, unavailable
 from slo.source.protocol import Findings, Progress, ReportSource
-from slo.window import datetime_of, minute_of
+from slo.window import Interval, datetime_of, minute_of
 
 
 def make_report(
@@ -38,29 +38,30 @@ class Evaluation(NamedTuple):
 
 
 def evaluations(
-    objectives: Sequence[Objective], source: ReportSource, *, at: datetime, progress: Progress
+    objectives: Sequence[Objective],
+    source: ReportSource,
+    *,
+    at: datetime,
+    progress: Progress,
+    longest_window_minutes: int = 0,
 ) -> Iterator[Evaluation]:
-    """As make_report, one after the other, with the events."""
+    """As make_report, one after the other, with the events; of so many minutes, where the report needs fewer."""
     at_minute = minute_of(at)
-    measured = _measure(objectives, source, at_minute, progress) if objectives else {}
+    measured = _measure(objectives, source, at_minute, progress, longest_window_minutes) if objectives else {}
     for objective in objectives:
         yield from _evaluated(objective, measured.get(objective.id), datetime_of(at_minute))
 
 
 def failures(report: Report) -> list[tuple[str, str]]:
     """The id and the failure of each objective whose data could not be had."""
-    return [
-        (entry.slo, reason.message)
-        for entry in report.objectives
-        for reason in entry.reasons
-        if reason.code == "source_error"
-    ]
+    return [(entry.slo, message) for entry in report.objectives if (message := failure(entry)) is not None]
 
 
 def _measure(
-    objectives: Sequence[Objective], source: ReportSource, at_minute: int, progress: Progress
+    objectives: Sequence[Objective], source: ReportSource, at_minute: int, progress: Progress, longest_minutes: int
 ) -> Mapping[str, Findings | SourceError]:
-    intervals = [needed_interval(objective, at_minute) for objective in objectives]
+    needed = [needed_interval(objective, at_minute) for objective in objectives]
+    intervals = [Interval(min(one.start, at_minute - longest_minutes), one.end) for one in needed]
     try:
         return source.events(objectives, intervals, progress)
     except SourceError as error:

@@ -203,18 +203,25 @@ class _Judging:
         return counts.covered_minutes / length if length > 0 else 0.0
 
     def _too_fast(self, limit: BurnLimit, counts: WindowCounts, outcome: Outcome, note: str = "") -> GateReason:
-        spans = f"{self._speed(counts)} over {_span(limit.long_minutes)}"
+        burns = (
+            f"the budget burns at {self._speed(counts)} times the sustainable speed over {_span(limit.long_minutes)}"
+        )
         if limit.short_minutes:
-            spans += f" and {self._speed(self._counts(limit.short_minutes))} over {_span(limit.short_minutes)}"
-        return self._burn_reason(limit, counts, outcome, f"the budget burns at {spans}{note}")
+            burns += f" and {self._speed(self._counts(limit.short_minutes))} over {_span(limit.short_minutes)}"
+        message = f"{burns}, {_number(limit.max_burn_rate)} is the limit{note}"
+        return self._burn_reason(limit, counts, outcome, message)
 
     def _unproven(self, limit: BurnLimit, counts: WindowCounts, why: str) -> GateReason:
-        few = f"{counts.total} events within {_span(limit.long_minutes)} are too few to tell how fast the budget burns"
-        return self._burn_reason(limit, counts, Outcome.UNKNOWN, f"{few}, and {why}")
+        message = f"{self._too_few(limit, counts, limit.long_minutes)}, and {why}"
+        return self._burn_reason(limit, counts, Outcome.UNKNOWN, message)
 
     def _few(self, limit: BurnLimit, counts: WindowCounts, minutes: int) -> GateReason:
-        few = f"{counts.total} events within {_span(minutes)} are too few to tell how fast the budget burns"
-        return self._burn_reason(limit, counts, Outcome.WARN, f"{few}; what is left of it decides")
+        message = f"{self._too_few(limit, counts, minutes)}; what is left of it decides"
+        return self._burn_reason(limit, counts, Outcome.WARN, message)
+
+    def _too_few(self, limit: BurnLimit, counts: WindowCounts, minutes: int) -> str:
+        events = f"{counts.total} events within {_span(minutes)}"
+        return f"{events} are too few to tell whether the budget burns faster than {_number(limit.max_burn_rate)}"
 
     def _burn_reason(self, limit: BurnLimit, counts: WindowCounts, outcome: Outcome, message: str) -> GateReason:
         return GateReason(
@@ -222,7 +229,7 @@ class _Judging:
             check="max_burn_rate",
             outcome=outcome,
             cause="insufficient" if outcome is Outcome.UNKNOWN else "",
-            message=f"{message}; {_number(limit.max_burn_rate)} times the sustainable speed is the limit",
+            message=message,
             observed=burn_rate_of(counts, self.objective.budget_ratio),
             threshold=float(limit.max_burn_rate),
             window_minutes=limit.long_minutes,

@@ -6,14 +6,16 @@ What must hold between keys is in checks.py, so that a mistake within one of the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from slo.alert_policy import ABSENT, Notification
-from slo.gate import BurnLimit, Freeze, Gate
+from slo.gate import NO_WARNINGS, BurnLimit, Freeze, Gate, WarnLevel
 from slo.objective import SLI, EmptySlice, LatencySLI, ProbeSLI, RatioSLI, TimeSlices
+from slo.recurrence import Recurrence
 from slo.selector import Selector
 from slo.spec import values
 from slo.spec.reading import Keys, converted, dict_of, list_of, one_of, optional, required, text_or_mapping
@@ -71,15 +73,36 @@ def _sli(ratio: RatioSLI | None, latency: LatencySLI | None, probe: ProbeSLI | N
     return ratio or latency or probe
 
 
-def _freeze(start: datetime, end: datetime, reason: str) -> Freeze:
+def _freeze(
+    start: datetime, end: datetime | None, duration: int | None, rrule: str, time_zone: str, reason: str
+) -> Freeze:
+    """Once from start to end, or by a rule; times without an offset are on the clocks of `time_zone`."""
+    start, end = _placed(start, time_zone), _placed(end, time_zone) if end else None
+    if (end is None) == (duration is None):
+        raise ValueError("write either the end or the duration")
+    end = end or start + timedelta(minutes=duration or 0)
     if end <= start:
         raise ValueError("a freeze ends after its start")
-    return Freeze(start=start, end=end, reason=reason)
+    if not rrule:
+        return Freeze(start=start, end=end, reason=reason)
+    minutes = (end - start) // timedelta(minutes=1)
+    recurrence = Recurrence(rule=rrule, start=start, duration_minutes=minutes, time_zone=time_zone or "UTC")
+    return Freeze(start=start, end=end, reason=reason, recurrence=recurrence)
 
 
-def _gate(max_data_age: int, on_unknown: Mapping[str, str], **fields: Any) -> Gate:
-    answers = MappingProxyType({"default": "deny", **on_unknown})
-    return Gate(max_data_age_seconds=max_data_age * 60, on_unknown=answers, **fields)
+def _placed(time: datetime, time_zone: str) -> datetime:
+    if time.tzinfo is None and not time_zone:
+        raise ValueError(f"the time {time.isoformat()} has no zone; write {time.isoformat()}Z, or time_zone beside it")
+    return (time if time.tzinfo else time.replace(tzinfo=ZoneInfo(time_zone))).astimezone(UTC)
+
+
+def _gate(max_data_age: int, evidence: str, on_unknown: Mapping[str, str], **fields: Any) -> Gate:
+    return Gate(
+        max_data_age_seconds=max_data_age * 60,
+        needs_evidence=evidence == "binomial",
+        on_unknown=MappingProxyType({"default": "deny", **on_unknown}),
+        **fields,
+    )
 
 
 TEXT = converted(values.as_long_text)
@@ -93,8 +116,9 @@ LINK = converted(values.as_text, values.as_link)
 SHARE = converted(values.as_share)
 TARGET = converted(values.as_target)
 SELECTOR = converted(values.as_selector)
-BURN_WINDOW = converted(values.as_burn_window)
-ANSWER = one_of("deny", "allow")
+CAUSES = ("stale", "no_data", "young", "coverage", "no_traffic", "insufficient", "no_objective")
+"""Why a gate may not know."""
+_MOST_FREEZES = 100
 
 CALENDAR = Keys(
     _calendar,
@@ -172,27 +196,45 @@ ALERTING = Keys(
 FREEZE = Keys(
     _freeze,
     {
-        "start": required(converted(values.as_instant)),
-        "end": required(converted(values.as_instant)),
+        "start": required(converted(values.as_wall_time)),
+        "end": optional(converted(values.as_wall_time)),
+        "duration": optional(MINUTES),
+        "rrule": optional(TEXT, ""),
+        "time_zone": optional(converted(values.as_text, values.as_zone), ""),
         "reason": required(TEXT),
     },
 )
+_FREEZES = list_of(FREEZE, most=_MOST_FREEZES, convert=tuple)
 _CHOSEN = text_or_mapping(
     converted(values.as_long_text, values.as_filled), dict_of(LABEL_NAME, TEXT, least=1, convert=_label_set)
 )
-_ANSWERS = dict_of(one_of("stale", "no_data", "young", "no_traffic"), ANSWER)
+_ANSWERS = dict_of(one_of(*CAUSES), one_of("deny", "allow"))
+_LIMITS = dict_of(converted(values.as_burn_window), converted(values.as_finite_number), convert=_burn_limits)
+WARN = Keys(
+    WarnLevel,
+    {
+        "min_budget_remaining": optional(SHARE, None, "min_budget_remaining_ratio"),
+        "max_burn_rate": optional(_LIMITS, ()),
+    },
+)
 GATE = Keys(
     _gate,
     {
         "name": required(NAME),
+        "description": optional(TEXT, ""),
         "objectives": required(list_of(_CHOSEN, least=1, convert=tuple)),
         "min_budget_remaining": optional(SHARE, None, "min_budget_remaining_ratio"),
-        "max_burn_rate": optional(dict_of(BURN_WINDOW, converted(values.as_finite_number), convert=_burn_limits), ()),
+        "max_burn_rate": optional(_LIMITS, ()),
         "max_data_age": optional(MINUTES, 5),
+        "min_coverage": optional(SHARE, None, "min_coverage_ratio"),
+        "evidence": optional(one_of("binomial", "off"), "binomial"),
         "on_unknown": optional(
             text_or_mapping(one_of("deny", "allow", convert=lambda answer: {"default": answer}), _ANSWERS), {}
         ),
-        "freeze": optional(list_of(FREEZE, convert=tuple), ()),
+        "warn": optional(WARN, NO_WARNINGS),
+        "freeze": optional(_FREEZES, ()),
+        "maintenance": optional(_FREEZES, ()),
+        "dry_run": optional(TRUTH, False),
     },
 )
 DOCUMENT = Keys(

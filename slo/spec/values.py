@@ -26,6 +26,7 @@ _CONDITION = re.compile(
 _ZONE = re.compile(
     r"(?!right/|posix/|(?:posixrules|localtime|Factory)$)[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII
 )
+_NAIVE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d)?", re.ASCII)
 _WHOLE = re.compile(r"([+-]?\d+(?:_\d+)*)(?:\.0+)?", re.ASCII)
 _FINE_SECONDS = re.compile(r"(\d{0,12}\.\d{1,12})(ms|s)", re.ASCII)
 _LONGEST_TEXT = 2000
@@ -165,6 +166,14 @@ def as_instant(value: Any) -> datetime:
         return parse_time(text)
     except UsageError as error:
         raise ValueError(str(error)) from error
+
+
+def as_wall_time(value: Any) -> datetime:
+    """A time that is aware if it is written with a zone."""
+    text = as_text(value).strip()
+    if not _NAIVE.fullmatch(text):
+        return as_instant(text)
+    return as_instant(f"{text if text.count(':') == 2 else text + ':00'}Z").replace(tzinfo=None)
 
 
 def as_link(text: str) -> str:

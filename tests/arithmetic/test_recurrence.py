@@ -89,6 +89,9 @@ def test_until_and_count_end_it_and_byhour_gives_several_a_day() -> None:
         ("FREQ=DAILY;UNTIL=20200101T000000Z", "never occurs"),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "never occurs"),
         ("FREQ=WEEKLY;BYDAY=XX", "no recurrence rule"),
+        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "longer FREQ than DAILY"),
+        ("FREQ=MONTHLY;BYYEARDAY=366", "longer FREQ than MONTHLY"),
+        ("FREQ=DAILY;INTERVAL=7;BYDAY=SA", "not both"),
     ],
 )
 def test_a_rule_that_is_none_is_refused_with_the_cure(rule: str, cure: str) -> None:

@@ -19,6 +19,8 @@ MAPPINGS = (
     schema.ALERTING,
     schema.NOTIFICATION,
     schema.GATE,
+    schema.WARN,
+    schema.FREEZE,
 )
 
 

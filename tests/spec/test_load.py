@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from slo.alert_policy import AlertPolicy, WindowPair
 from slo.errors import SpecError
+from slo.gate import BurnLimit, WarnLevel
 from slo.objective import (
     SLI,
     Comparison,
@@ -218,6 +219,54 @@ def test_a_freeze_keeps_its_times_and_reason(tmp_path: Path) -> None:
     [freeze] = gate.freeze
     assert freeze.start == datetime(2026, 12, 24, tzinfo=UTC) - timedelta(hours=1)
     assert (freeze.end, freeze.reason) == (datetime(2026, 12, 27, tzinfo=UTC), "Christmas")
+
+
+def test_a_gate_may_say_much(tmp_path: Path) -> None:
+    (file := tmp_path / "g.yaml").write_text(
+        """
+gates:
+  - name: g
+    description: Deploys
+    objectives: [shop/a]
+    max_burn_rate: {1h/5m: 14.4, 6h: 6}
+    min_coverage: 95%
+    evidence: off
+    on_unknown: {insufficient: allow}
+    warn: {min_budget_remaining: 50%, max_burn_rate: {6h: 1}}
+    dry_run: true
+""",
+        encoding="utf-8",
+    )
+    [gate] = load_files([file]).gates
+    assert gate.max_burn_rate == (
+        BurnLimit(long_minutes=60, short_minutes=5, max_burn_rate=Decimal("14.4")),
+        BurnLimit(long_minutes=360, max_burn_rate=Decimal(6)),
+    )
+    assert (gate.min_coverage_ratio, gate.needs_evidence, gate.dry_run) == (Decimal("0.95"), False, True)
+    assert gate.warn == WarnLevel(
+        min_budget_remaining_ratio=Decimal("0.5"),
+        max_burn_rate=(BurnLimit(long_minutes=360, max_burn_rate=Decimal(1)),),
+    )
+    assert gate.allows_unknown("insufficient")
+    assert not gate.allows_unknown("stale")
+
+
+def test_a_freeze_recurs_at_its_hour_when_the_clocks_change(tmp_path: Path) -> None:
+    """Fridays at 16:00 in Paris: UTC+2 in summer and UTC+1 from 25 October on."""
+    (file := tmp_path / "g.yaml").write_text(
+        "gates:\n  - name: g\n    objectives: [shop/a]\n    freeze:\n"
+        "      - {start: '2026-01-02T16:00', duration: 8h, rrule: FREQ=WEEKLY;BYDAY=FR, time_zone: Europe/Paris,"
+        " reason: weekend}\n",
+        encoding="utf-8",
+    )
+    [gate] = load_files([file]).gates
+    [freeze] = gate.freeze
+    summer, winter = datetime(2026, 10, 23, 14, tzinfo=UTC), datetime(2026, 10, 30, 15, tzinfo=UTC)
+    for start in (summer, winter):
+        assert freeze.until(start - timedelta(seconds=1)) is None
+        assert freeze.until(start) == start + timedelta(hours=8)
+        assert freeze.until(start + timedelta(hours=8)) is None
+        assert freeze.next_change(start - timedelta(seconds=1)) == start
 
 
 def test_a_folder_is_every_yaml_file_under_it_in_order(tmp_path: Path) -> None:

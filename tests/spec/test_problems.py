@@ -250,6 +250,34 @@ def test_a_label_of_the_service_may_not_be_a_group_too() -> None:
             "gates[0].freeze[0]",
             "ends after",
         ),
+        ("{name: g, objectives: [a/b], on_unknown: {tired: allow}}", "gates[0].on_unknown.tired", "insufficient"),
+        ("{name: g, objectives: [a/b], evidence: maybe}", "gates[0].evidence", "binomial"),
+        ("{name: g, objectives: [a/b], dry_run: yes}", "gates[0].dry_run", "true or false"),
+        ("{name: g, objectives: [a/b], max_burn_rate: {5m/1h: 1}}", "gates[0].max_burn_rate.5m/1h", "longer one"),
+        ("{name: g, objectives: [a/b], max_burn_rate: {1h/: 1}}", "gates[0].max_burn_rate.1h/", "duration"),
+        ("{name: g, objectives: [a/b], warn: {max_data_age: 5m}}", "gates[0].warn.max_data_age", "max_burn_rate"),
+        (
+            "{name: g, objectives: [a], freeze: [{start: '2026-12-24T00:00:00', duration: 1d, reason: y}]}",
+            "gates[0].freeze[0]",
+            "2026-12-24T00:00:00Z, or time_zone",
+        ),
+        (
+            "{name: g, objectives: [a], freeze: [{start: 2026-12-24T00:00:00Z, reason: y}]}",
+            "gates[0].freeze[0]",
+            "the end or the duration",
+        ),
+        (
+            "{name: g, objectives: [a], maintenance: [{start: 2026-12-24T00:00:00Z, duration: 1h,"
+            " rrule: FREQ=SECONDLY, reason: y}]}",
+            "gates[0].maintenance[0]",
+            "FREQ out of DAILY",
+        ),
+        (
+            "{name: g, objectives: [a], freeze: [{start: 2026-12-24T00:00:00Z, duration: 40d,"
+            " rrule: FREQ=YEARLY, reason: y}]}",
+            "gates[0].freeze[0]",
+            "31 days",
+        ),
     ],
 )
 def test_a_wrong_gate_is_told_at_its_place(gate: str, path: str, says: str) -> None:
