@@ -6,10 +6,12 @@ import json
 import re
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import promql_parser
 import pytest
+import yaml
 
 from slo.objective import Objective
 from slo.render.dashboards import Form, Site, render_dashboards
@@ -174,3 +176,13 @@ def test_grafanas_own_models_read_it(name: str) -> None:
 def test_a_thousand_objectives_are_still_one_dashboard() -> None:
     many = [replace(one, service=f"shop{i}") for i in range(125) for one in every_kind() if one.name != "sliced"]
     assert len(json.dumps(rendered(many))) < 2_000_000
+
+
+def test_a_strict_linter_is_told_which_rules_do_not_hold_and_why() -> None:
+    """Those that ask for a job and an instance; the tests here stand for all its others."""
+    told = yaml.safe_load((Path(__file__).parents[2] / "dashboards" / ".lint").read_text(encoding="utf-8"))
+    assert set(told) == {"exclusions"}
+    assert set(told["exclusions"]) == {
+        f"{what}-{label}-rule" for what in ("template", "target") for label in ("job", "instance")
+    }
+    assert all(len(rule["reason"]) > 20 for rule in told["exclusions"].values())
