@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from slo.errors import LedgerError, SLOError, SourceError
+from slo.errors import LedgerError, RecordError, SLOError, SourceError
 from slo.options import parse, parser
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _run(arguments: Sequence[str]) -> int:
         return int(done.code or DONE)
     except SLOError as error:
         _complain(str(error))
-        return SOURCE_FAILED if isinstance(error, (SourceError, LedgerError)) else USAGE
+        return SOURCE_FAILED if isinstance(error, (SourceError, LedgerError, RecordError)) else USAGE
 
 
 def _command(name: str) -> Callable[[Namespace], Result]:

@@ -3,6 +3,8 @@
     SLOError
     ├── UsageError               what the caller asked for cannot be done as asked
     │   └── SpecError            an objective file is wrong: every problem at once, each with its place
+    ├── LedgerError              the ledger cannot be opened, read or written
+    ├── RecordError              the record of decisions cannot
     └── SourceError              the data could not be had
         ├── SourceUnreachableError   nobody answers: refused, timed out, no such host
         ├── SourceResponseError      an answer came, but it is an error, not the expected form, or cut short
@@ -53,6 +55,10 @@ class DataError(SourceError):
 
 class LedgerError(SLOError):
     """The ledger cannot be opened, read or written; what was counted before is as it was."""
+
+
+class RecordError(SLOError):
+    """The record of decisions cannot be opened, read or written; what was kept before is as it was."""
 
 
 @dataclass(frozen=True, slots=True)
