@@ -81,9 +81,7 @@ def read_histories(arguments: Namespace, *, begin: str | None = None, end: str |
         if within is None:
             failures.append(f"{objective.id}: there are no data of that time")
         else:
-            found.append(
-                History(objective=objective, groups=groups, corrections=of_one.corrections, within=within)
-            )
+            found.append(History(objective=objective, groups=groups, corrections=of_one.corrections, within=within))
     return Histories(found=tuple(found), failures=tuple(failures), simulated=arguments.demo)
 
 
@@ -119,5 +117,3 @@ def _seen(events: EventSeries, asked: Interval) -> Interval | None:
         return None
     within = Interval(max(asked.start, events.observed.start), min(asked.end, events.observed.end))
     return within if within.minutes > 0 else None
-
-
