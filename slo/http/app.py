@@ -1,0 +1,115 @@
+"""The app: every route behind every guard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+import orjson
+from fastapi import Depends, FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from slo.http import admission_route, budget_routes, gate_routes, health_routes, record_routes
+from slo.http.described import SCHEMAS
+from slo.http.problem import ProblemError
+from slo.http.roles import Permission
+from slo.http.service import Service
+from slo.http.stack import guarded
+from slo.http.table import Operation
+
+_ABOUT = "Error budgets, and gates that answer whether a deploy or a chaos run may go on. See docs/service.md."
+
+
+def create_app(service: Service, page: APIRouter | None = None) -> ASGIApp:
+    """The whole service as one ASGI app. page: routes for people, who need to be allowed to read."""
+    app = _App(title="slo", version=_version(), description=_ABOUT, openapi_url=None, docs_url=None, redoc_url=None)
+    operations = [
+        *gate_routes.operations(service),
+        *admission_route.operations(service),
+        *health_routes.operations(service),
+        *budget_routes.operations(service),
+        *record_routes.operations(service),
+    ]
+    described = [operation.route() for operation in operations]
+    app.router.routes.extend([*described, _openapi(app, described).route()])
+    app.router.redirect_slashes = False
+    if page is not None:
+        app.include_router(page, dependencies=[Depends(_reader)])
+    return guarded(
+        app,
+        service.authentication,
+        requests=service.requests,
+        allowed_hosts=service.rules.allowed_hosts,
+        access_log=service.rules.access_log,
+    )
+
+
+class _App(FastAPI):
+    """FastAPI without its own answers to errors: those are the watch's, in one form."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return AsyncExitStackMiddleware(self._routed)
+
+    async def _routed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.router(scope, receive, send)
+        except HTTPException as error:
+            if error.status_code == 404:
+                raise ProblemError(404, "there is nothing at this address; /openapi.json lists what there is") from None
+            if error.status_code == 405:
+                methods = ", ".join(sorted(self._methods(scope)))
+                raise ProblemError(405, f"this address answers to {methods}", {"Allow": methods}) from None
+            raise ProblemError(error.status_code, str(error.detail), error.headers) from None
+
+    def _methods(self, scope: Scope) -> set[str]:
+        """All that this address answers to, whichever route does."""
+        found: set[str] = set()
+        for route in self.router.routes:
+            if isinstance(route, APIRoute) and route.matches(scope)[0] is not Match.NONE:
+                found |= route.methods or set()
+        return found | ({"HEAD"} if "GET" in found else set())
+
+
+async def _reader(request: Request) -> None:
+    request.scope["slo.caller"].require(Permission.READ)
+
+
+def _openapi(app: FastAPI, routes: Sequence[APIRoute]) -> Operation:
+    document = orjson.dumps(_description(app, routes))
+
+    async def describe(_request: Request) -> ASGIApp:
+        return Response(document, media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+    return Operation(
+        method="GET", path="/openapi.json", needs=Permission.ASK, handler=describe, summary="This description"
+    )
+
+
+def _description(app: FastAPI, routes: Sequence[APIRoute]) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=routes)
+    document["components"] = {
+        "schemas": SCHEMAS,
+        "securitySchemes": {
+            "token": {"type": "http", "scheme": "bearer", "description": "A line of the tokens file is of its hash."}
+        },
+    }
+    document["security"] = [{"token": []}]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"].setdefault("405", {"description": "There is no such method here."})
+    return document
+
+
+def _version() -> str:
+    try:
+        return metadata.version("slo")
+    except metadata.PackageNotFoundError:
+        return "0"
