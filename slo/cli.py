@@ -77,6 +77,10 @@ def _command(name: str) -> Callable[[Namespace], Result]:
         from slo.correct_command import COMMANDS
     elif name == "gate":
         from slo.gate_command import COMMANDS
+    elif name == "incidents":
+        from slo.incidents_command import COMMANDS
+    elif name == "backtest":
+        from slo.backtest_command import COMMANDS
     elif name == "backfill":
         from slo.backfill_command import COMMANDS
     else:

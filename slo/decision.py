@@ -151,14 +151,14 @@ def _reasons(gate: Gate, verdicts: Sequence[Verdict], at: datetime) -> Iterator[
     if not verdicts:
         message = "the gate names no objective that there is"
         yield GateReason(slo="", check="no_objective", outcome=Outcome.UNKNOWN, cause="no_objective", message=message)
-    now, limit = at.timestamp(), gate.max_data_age_seconds
+    now, limit = int(at.timestamp()), gate.max_data_age_seconds
     for verdict in verdicts:
         yield from verdict.reasons
         if verdict.data_until is not None and now - verdict.data_until * 60 > limit:
             yield _stale(verdict, verdict.data_until, now, limit)
 
 
-def _stale(verdict: Verdict, data_until: int, now: float, limit: int) -> GateReason:
+def _stale(verdict: Verdict, data_until: int, now: int, limit: int) -> GateReason:
     end = format_time(datetime_of(data_until))
     return GateReason(
         slo=verdict.slo,
@@ -267,13 +267,10 @@ def _expiry(
     next_cycle_at: datetime | None,
 ) -> datetime:
     moments = [next_cycle_at if next_cycle_at and next_cycle_at > at else at + _VALID]
-    now, limit = at.timestamp(), gate.max_data_age_seconds
-    turning = min(
-        (one.data_until for one in verdicts if one.data_until is not None and one.data_until * 60 + limit > now),
-        default=None,
-    )
-    if turning is not None:
-        moments.append(datetime_of(turning) + timedelta(seconds=limit))
+    # Ages are of whole seconds, so that there is a first moment at which data are too old.
+    too_old = timedelta(seconds=gate.max_data_age_seconds + 1)
+    ends = {one.data_until for one in verdicts if one.data_until is not None}
+    moments += [moment for end in ends if (moment := datetime_of(end) + too_old) > at]
     for freeze in (*gate.freeze, *gate.maintenance):
         if (change := freeze.next_change(at)) is not None:
             moments.append(change)

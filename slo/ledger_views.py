@@ -11,6 +11,7 @@ from slo.clock import format_time
 from slo.ledger.status import LedgerStatus, ObjectiveStatus
 from slo.ledger.verifying import Verified
 from slo.render.figures import UNDEFINED, share_percent
+from slo.render.text import columns as columns
 from slo.render.text import printable
 from slo.units import format_duration
 from slo.window import Interval, datetime_of
@@ -120,17 +121,6 @@ def verify_table(found: Sequence[Verified], interval: Interval) -> str:
             counted, recounted = (f"{sums.good} good, {sums.bad} bad" for sums in (minute.counted, minute.recounted))
             lines.append(f"{printable(one.slo)} at {time(minute.start)}: counted {counted}; recounted {recounted}")
     return "".join(f"{line}\n" for line in lines)
-
-
-def columns(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
-    """Cells below each other; right: the columns that are flush right."""
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    aligned = (
-        (cell.rjust(width) if place in right else cell.ljust(width))
-        for row in rows
-        for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-    )
-    return ["  ".join(next(aligned) for _ in widths).rstrip() for _ in rows]
 
 
 def time(minute: int) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from slo.analysis_options import add_backtest_options, add_incident_options
 from slo.correct_options import add_correct_options
 from slo.errors import UsageError
 
@@ -98,6 +99,16 @@ def parser() -> ArgumentParser:
             "correct",
             "leave times such as maintenance out of the figures, with a reason that every report tells",
             _add_correct_verbs,
+        ),
+        (
+            "incidents",
+            "find what burned the budget, dearest first, with the bill of each incident",
+            _with_history(add_incident_options),
+        ),
+        (
+            "backtest",
+            "replay a history through alert policies: what would have fired, when, and for what",
+            _with_history(add_backtest_options),
         ),
     ):
         command = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
@@ -284,6 +295,23 @@ def _add_collect_options(parser: ArgumentParser) -> None:
         metavar="N",
         help="stop after so many cycles; 1 catches up and ends",
     )
+
+
+def _with_history(add_more: Callable[[ArgumentParser], None]) -> Callable[[ArgumentParser], None]:
+    """The options of a command that looks at a whole history, and its own."""
+
+    def add(parser: ArgumentParser) -> None:
+        _add_files(parser)
+        add_more(parser)
+        _add_slo_option(parser)
+        _add_times(
+            parser,
+            "where to begin (all that a file or ledger has; one period from a Prometheus)",
+            "where to end (now; with --data the end of the file)",
+        )
+        _add_data_options(parser)
+
+    return add
 
 
 def _add_correct_verbs(parser: ArgumentParser) -> None:

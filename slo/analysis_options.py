@@ -1,0 +1,33 @@
+"""What may be written behind the analysing commands, beside files, times and data."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+
+def add_output_option(parser: ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="table or json (table)")
+
+
+def add_incident_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--incident-share", metavar="SHARE", default="2%", help="of a period's budget that makes an incident (2%%)"
+    )
+    parser.add_argument("--gap", metavar="DURATION", default="30m", help="the longest pause within an incident (30m)")
+    add_output_option(parser)
+
+
+def add_backtest_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an alert policy or a file of windows, such as pyrra-28d; repeatable (each objective's own)",
+    )
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help="CSV or YAML of what really happened: start,end[,slo,name]"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw one objective as .png, .svg or .pdf")
+    add_incident_options(parser)
