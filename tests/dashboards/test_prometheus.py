@@ -126,6 +126,9 @@ def test_every_query_gives_what_its_panel_can_draw(name: str, shop: Shop) -> Non
             assert all(np.isfinite(float(value)) for _, value in points), (panel["title"], one)
             wanted = {"slo"} if "{{slo}}" in target["legendFormat"] and "count(" not in target["expr"] else set()
             assert wanted <= set(one["metric"]), (panel["title"], one["metric"])
+            # Nothing but what the panel names its series by: no replica, no job, no recorded series' name.
+            named = {"slo", "route", "severity", "long_window"}
+            assert set(one["metric"]) <= named, (panel["title"], one["metric"])
     assert asked >= 4
 
 
