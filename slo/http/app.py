@@ -10,7 +10,7 @@ import orjson
 from fastapi import Depends, FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute, APIRouter
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slo.http import admission_route, budget_routes, gate_routes, health_routes, record_routes
 from slo.http.described import SCHEMAS
+from slo.http.page import page_routes
+from slo.http.page_data import ServicePage
 from slo.http.problem import ProblemError
 from slo.http.roles import Permission
 from slo.http.service import Service
@@ -28,8 +30,8 @@ from slo.http.table import Operation
 _ABOUT = "Error budgets, and gates that answer whether a deploy or a chaos run may go on. See docs/service.md."
 
 
-def create_app(service: Service, page: APIRouter | None = None) -> ASGIApp:
-    """The whole service as one ASGI app. page: routes for people, who need to be allowed to read."""
+def create_app(service: Service) -> ASGIApp:
+    """The whole service as one ASGI app."""
     app = _App(title="slo", version=_version(), description=_ABOUT, openapi_url=None, docs_url=None, redoc_url=None)
     operations = [
         *gate_routes.operations(service),
@@ -41,8 +43,7 @@ def create_app(service: Service, page: APIRouter | None = None) -> ASGIApp:
     described = [operation.route() for operation in operations]
     app.router.routes.extend([*described, _openapi(app, described).route()])
     app.router.redirect_slashes = False
-    if page is not None:
-        app.include_router(page, dependencies=[Depends(_reader)])
+    app.include_router(page_routes(ServicePage(service)), dependencies=[Depends(_reader)])
     return guarded(
         app,
         service.authentication,
