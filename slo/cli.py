@@ -73,6 +73,8 @@ def _command(name: str) -> Callable[[Namespace], Result]:
         from slo.rules_command import COMMANDS
     elif name == "dashboard":
         from slo.dashboard_command import COMMANDS
+    elif name in ("decisions", "override"):
+        from slo.record_commands import COMMANDS
     elif name == "correct":
         from slo.correct_command import COMMANDS
     elif name == "gate":

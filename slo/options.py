@@ -10,6 +10,7 @@ from typing import NoReturn
 from slo.analysis_options import add_backtest_options, add_incident_options
 from slo.correct_options import add_correct_options
 from slo.errors import UsageError
+from slo.record_options import add_decisions_options, add_override_options
 
 
 class _Parser(ArgumentParser):
@@ -94,6 +95,16 @@ def parser() -> ArgumentParser:
             "ledger",
             "look into a ledger and look after it",
             _add_ledger_verbs,
+        ),
+        (
+            "decisions",
+            "look into the record of decisions, newest first",
+            add_decisions_options,
+        ),
+        (
+            "override",
+            "open a gate for a time, whatever it would say; list and end such overrides",
+            add_override_options,
         ),
         (
             "correct",

@@ -23,7 +23,17 @@ from slo.units import parse_duration
 
 DEFAULT_FILE = Path("slo.toml")
 OUTPUTS = ("table", "json", "csv", "markdown")
-_KEYS = ("objectives", "prometheus_url", "timeout_seconds", "output", "ledger", "retention", "cycle")
+_KEYS = (
+    "objectives",
+    "prometheus_url",
+    "timeout_seconds",
+    "output",
+    "ledger",
+    "retention",
+    "cycle",
+    "record",
+    "record_retention",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +47,8 @@ class Settings:
     ledger: str | None = None
     retention_minutes: int = 396 * 1440
     cycle_seconds: float = 60.0
+    record: str | None = None
+    record_retention_seconds: float = 396 * 86_400
 
     @property
     def prometheus_url(self) -> str | None:
@@ -127,6 +139,8 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
     ledger, _ = values.get("ledger", (None, ""))
     retention, retention_place = values.get("retention", ("396d", ""))
     cycle, cycle_place = values.get("cycle", ("1m", ""))
+    record, _ = values.get("record", (None, ""))
+    kept, kept_place = values.get("record_retention", ("396d", ""))
     return Settings(
         objectives=tuple(Path(path) for path in paths) if isinstance(paths, Sequence) else (),
         servers=MappingProxyType(_servers(values)),
@@ -135,6 +149,8 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
         ledger=str(ledger) if ledger else None,
         retention_minutes=round(check_duration(retention, retention_place) / 60),
         cycle_seconds=check_duration(cycle, cycle_place),
+        record=str(record) if record else None,
+        record_retention_seconds=check_duration(kept, kept_place),
     )
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import select
@@ -26,7 +27,6 @@ from slo.record.entries import (
     DecisionChange,
     Kind,
     RecordEntry,
-    Values,
     milliseconds,
     override_values,
     revocation_values,
@@ -36,12 +36,14 @@ from slo.record.writer import Job, Writer
 
 POLL_SECONDS = 2.0
 MAX_OVERRIDE = timedelta(days=31)
-_MAX_LIMIT = 10_000
+MOST_ENTRIES = 10_000
 _PATIENCE_SECONDS = 10.0
 _PATIENCE_WITH_MANY_SECONDS = 120.0
 _PRUNED_AT_ONCE = 2000
 _TRIED_CHARACTERS = 1 << 16  # less might find room in what a full disk has given already
 _PRUNE_EVERY_SECONDS, _PRUNE_AGAIN_SECONDS = 86_400.0, 3600.0
+
+_ADDED = ENTRY.insert().returning(ENTRY.c.id, sort_by_parameter_order=True)
 
 
 class Record:
@@ -168,7 +170,7 @@ class Record:
             since=since,
             until=until,
             before=before,
-            limit=max(1, min(limit, _MAX_LIMIT)),
+            limit=max(1, min(limit, MOST_ENTRIES)),
             dialect=self._database.dialect,
         )
         return [RecordEntry.of_row(row) for row in self._rows(statement)]
@@ -204,23 +206,17 @@ class Record:
     # What follows runs in the writer's thread.
 
     def _write(self, jobs: Sequence[Job]) -> list[list[int]]:
+        rows = [{**values, "writer": self._name} for job in jobs for values in job]
         try:
             with self._database.transaction(writes=True) as connection:
-                numbers = [self._insert(connection, job) for job in jobs]
+                numbers = iter(connection.execute(_ADDED, rows).scalars().all())
         except RecordError as error:
             self._write_failure = str(error)
             raise
         self._write_failure = None
-        if any(values["until"] is not None for job in jobs for values in job):
+        if any(row["until"] is not None for row in rows):
             self._read_overrides_again()
-        return numbers
-
-    def _insert(self, connection: Any, job: Job) -> list[int]:
-        rows: list[Values] = [{**values, "writer": self._name} for values in job]
-        if len(rows) > 1:  # nobody asks for the numbers of many
-            connection.execute(ENTRY.insert(), rows)
-            return []
-        return [connection.execute(ENTRY.insert().values(**rows[0])).inserted_primary_key[0]]
+        return [list(islice(numbers, len(job))) for job in jobs]
 
     def _look_around(self) -> None:
         """Overrides of other processes, whether writing works again, and, once a day, what is old."""
