@@ -136,9 +136,9 @@ class _Judging:
         elif is_over and enough:
             yield self._too_fast(limit, counts, Outcome.WARN, f" ({self._by_chance(counts)})")
         elif not doubted:
-            yield from self._evidence(limit, counts, is_over=is_over)
+            yield from self._evidence(limit, counts)
 
-    def _evidence(self, limit: BurnLimit, counts: WindowCounts, *, is_over: bool) -> Iterator[GateReason]:
+    def _evidence(self, limit: BurnLimit, counts: WindowCounts) -> Iterator[GateReason]:
         """Whether enough was seen to say that the budget does not burn too fast: else what is missing."""
         minutes = limit.long_minutes
         if not self.gate.needs_evidence:
@@ -153,7 +153,9 @@ class _Judging:
             seen = self._counts(wide)
             if self._has_enough(seen, limit) and self._coverage(wide, seen) >= least:
                 if wide > minutes and self._exceeds(seen, limit):
-                    yield self._unproven(limit, counts, f"over {_span(wide)} it burns at {self._speed(seen)}")
+                    yield self._unproven(
+                        limit, counts, f"over {_span(wide)} it burns at {_speed(self._burn_rate(seen))}"
+                    )
                 return
         if self._coverage(wide, seen) < least:
             yield self._window_uncovered(wide, seen, least)
@@ -174,8 +176,9 @@ class _Judging:
         denied = self.gate.min_budget_remaining_ratio
         if floor is not None and self._is_below(floor) and not (denied is not None and self._is_below(denied)):
             yield self._left(floor, Outcome.WARN)
+        over = {(one.long_minutes, one.short_minutes) for one in self.gate.max_burn_rate if self._is_over(one)}
         for limit in self.gate.warn.max_burn_rate:
-            if self._is_over(limit):
+            if (limit.long_minutes, limit.short_minutes) not in over and self._is_over(limit):
                 yield self._too_fast(limit, self._counts(limit.long_minutes), Outcome.WARN)
 
     def _counts(self, minutes: int) -> WindowCounts:
@@ -203,13 +206,15 @@ class _Judging:
         return counts.covered_minutes / length if length > 0 else 0.0
 
     def _too_fast(self, limit: BurnLimit, counts: WindowCounts, outcome: Outcome, note: str = "") -> GateReason:
-        burns = (
-            f"the budget burns at {self._speed(counts)} times the sustainable speed over {_span(limit.long_minutes)}"
-        )
-        if limit.short_minutes:
-            burns += f" and {self._speed(self._counts(limit.short_minutes))} over {_span(limit.short_minutes)}"
-        message = f"{burns}, {_number(limit.max_burn_rate)} is the limit{note}"
+        message = f"{self._burns(limit, counts)}, {_number(limit.max_burn_rate)} is the limit{note}"
+        if not self.objective.budget_ratio:
+            message = f"{counts.bad} bad events within {_span(limit.long_minutes)}, a target of 100 % allows none"
         return self._burn_reason(limit, counts, outcome, message)
+
+    def _burns(self, limit: BurnLimit, counts: WindowCounts) -> str:
+        rate, short = _speed(self._burn_rate(counts)), limit.short_minutes
+        burns = f"the budget burns at {rate} times the sustainable speed over {_span(limit.long_minutes)}"
+        return f"{burns} and {_speed(self._burn_rate(self._counts(short)))} over {_span(short)}" if short else burns
 
     def _unproven(self, limit: BurnLimit, counts: WindowCounts, why: str) -> GateReason:
         message = f"{self._too_few(limit, counts, limit.long_minutes)}, and {why}"
@@ -230,7 +235,7 @@ class _Judging:
             outcome=outcome,
             cause="insufficient" if outcome is Outcome.UNKNOWN else "",
             message=message,
-            observed=burn_rate_of(counts, self.objective.budget_ratio),
+            observed=self._burn_rate(counts),
             threshold=float(limit.max_burn_rate),
             window_minutes=limit.long_minutes,
         )
@@ -258,13 +263,15 @@ class _Judging:
             window_minutes=window,
         )
 
-    def _speed(self, counts: WindowCounts) -> str:
-        """Rounded up, as towards the danger."""
-        rate = burn_rate_of(counts, self.objective.budget_ratio)
-        if rate is None:
-            return "any speed" if counts.bad else "0"
-        digits = 2 if rate < 10 else 1 if rate < 100 else 0
-        return f"{math.ceil(rate * 10**digits) / 10**digits:.{digits}f}"
+    def _burn_rate(self, counts: WindowCounts) -> float | None:
+        return burn_rate_of(counts, self.objective.budget_ratio)
+
+
+def _speed(rate: float | None) -> str:
+    """Three digits, rounded up, as towards the danger."""
+    rate = rate or 0.0
+    digits = 2 if rate < 10 else 1 if rate < 100 else 0
+    return f"{math.ceil(rate * 10**digits) / 10**digits:.{digits}f}"
 
 
 def _span(minutes: int) -> str:
