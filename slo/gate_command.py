@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from slo.clock import utc_now
 from slo.commands import Result, asked_time, chosen_files, listed, progress_bar
 from slo.decision import Outcome, fold
-from slo.errors import UsageError
+from slo.errors import SourceResponseError, UsageError
 from slo.gate import Gate, concerns, id_matches, longest_window_minutes, matches
-from slo.opening import DataChoice, choose_data, opened
+from slo.opening import DataChoice, choose_data, opened, timeout_of
 from slo.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,29 @@ def gate(arguments: Namespace) -> Result:
     settings = load_settings(os.environ, arguments.settings)
     if arguments.output not in OUTPUTS:
         raise UsageError(f"--output: {arguments.output!r} is none of {', '.join(OUTPUTS)}")
+    if arguments.server is not None:
+        return _asked(arguments, settings)
     return _decided_here(arguments, settings)
+
+
+def _asked(arguments: Namespace, settings: Settings) -> Result:
+    """What a running service decides."""
+    from slo.gate_server import GateServer
+    from slo.render.decision_json import read_decision
+    from slo.render.decision_text import render_decision_text
+
+    given = {"--prometheus": arguments.prometheus, "--data": arguments.data, "--ledger": arguments.ledger}
+    given |= {"--demo": arguments.demo or None, "--at": arguments.at, "FILE": arguments.files or None}
+    if unneeded := [name for name, value in given.items() if value is not None]:
+        raise UsageError(f"--server asks a service about its own data now: leave out {' and '.join(unneeded)}")
+    server = GateServer(arguments.server.rstrip("/"), settings.token)
+    document = server.ask(arguments.name, arguments.globs, timeout_seconds=timeout_of(arguments, settings))
+    try:
+        decision = read_decision(document)
+    except ValueError as error:
+        raise SourceResponseError(f"{server.url}: {error}") from None
+    text = json.dumps(document, indent=2) + "\n" if arguments.output == "json" else render_decision_text(decision)
+    return Result(text, OPEN if decision.allowed else CLOSED)
 
 
 def _decided_here(arguments: Namespace, settings: Settings) -> Result:

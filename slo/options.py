@@ -172,6 +172,7 @@ def _add_report_options(parser: ArgumentParser) -> None:
 def _add_gate_options(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="of the gate")
     _add_files(parser)
+    parser.add_argument("--server", metavar="URL", help="ask a running service; SLO_TOKEN is the token for it")
     parser.add_argument("-o", "--output", metavar="FORM", default="text", help="text or json (text)")
     parser.add_argument("--at", metavar="TIME", help="RFC 3339 with a zone (now; with --data the end of the file)")
     _add_slo_option(parser)

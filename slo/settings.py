@@ -33,6 +33,7 @@ _KEYS = (
     "cycle",
     "record",
     "record_retention",
+    "token",
 )
 
 
@@ -49,6 +50,8 @@ class Settings:
     cycle_seconds: float = 60.0
     record: str | None = None
     record_retention_seconds: float = 396 * 86_400
+    token: str | None = field(default=None, repr=False)
+    """For a running service that is asked."""
 
     @property
     def prometheus_url(self) -> str | None:
@@ -140,6 +143,7 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
     retention, retention_place = values.get("retention", ("396d", ""))
     cycle, cycle_place = values.get("cycle", ("1m", ""))
     record, _ = values.get("record", (None, ""))
+    token, _ = values.get("token", (None, ""))
     kept, kept_place = values.get("record_retention", ("396d", ""))
     return Settings(
         objectives=tuple(Path(path) for path in paths) if isinstance(paths, Sequence) else (),
@@ -151,6 +155,7 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
         cycle_seconds=check_duration(cycle, cycle_place),
         record=str(record) if record else None,
         record_retention_seconds=check_duration(kept, kept_place),
+        token=str(token) if token else None,
     )
 
 

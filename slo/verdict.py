@@ -208,7 +208,8 @@ class _Judging:
     def _too_fast(self, limit: BurnLimit, counts: WindowCounts, outcome: Outcome, note: str = "") -> GateReason:
         message = f"{self._burns(limit, counts)}, {_number(limit.max_burn_rate)} is the limit{note}"
         if not self.objective.budget_ratio:
-            message = f"{counts.bad} bad events within {_span(limit.long_minutes)}, a target of 100 % allows none"
+            events = "event" if counts.bad == 1 else "events"
+            message = f"{counts.bad} bad {events} within {_span(limit.long_minutes)}, a target of 100 % allows none"
         return self._burn_reason(limit, counts, outcome, message)
 
     def _burns(self, limit: BurnLimit, counts: WindowCounts) -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import socket
 import ssl
 import time
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from slo.errors import AnswerTooLargeError, SourceResponseError, SourceUnreachableError
+from slo.source.deadlined import Deadlined
 from slo.source.scrape_target import ScrapeTarget
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 # What Prometheus 2.42 sends.
 ACCEPT = (
@@ -69,7 +66,7 @@ def _headers(timeout_seconds: float) -> dict[str, str]:
 
 def _response(connection: HTTPConnection, deadline: float) -> HTTPResponse:
     """The head of the answer; like the body it is read through the deadline."""
-    response = HTTPResponse(cast(socket.socket, _Deadlined(connection.sock, deadline)), method="GET")
+    response = HTTPResponse(cast(socket.socket, Deadlined(connection.sock, deadline)), method="GET")
     response.begin()
     return response
 
@@ -99,29 +96,3 @@ def _body(response: HTTPResponse, max_bytes: int) -> bytes:
 
 def _too_large(max_bytes: int) -> AnswerTooLargeError:
     return AnswerTooLargeError(f"the answer is larger than {max_bytes / 1024 / 1024:g} MiB")
-
-
-class _Deadlined:
-    """As much of a socket as HTTPResponse uses. A socket's own timeout starts anew with every byte that drips in."""
-
-    def __init__(self, connected: socket.socket, deadline: float) -> None:
-        self._raw = _DeadlinedIO(connected, deadline)
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._raw, _CHUNK)
-
-
-class _DeadlinedIO(io.RawIOBase):
-    def __init__(self, connected: socket.socket, deadline: float) -> None:
-        self._socket = connected
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._socket.settimeout(left)
-        return self._socket.recv_into(buffer)

@@ -137,7 +137,7 @@ def test_a_target_of_100_percent_allows_no_bad_event() -> None:
     assert found(strict, history(bad={2000: 1}), "1") == [("min_budget_remaining", DENY, "")]
     spent, burning = verdict(strict, history(bad={10: 1}), objective("1")).reasons
     assert (spent.observed, spent.message) == (None, "a target of 100 % was missed, 25 % is required")
-    assert burning.message == "1 bad events within 1h, a target of 100 % allows none"
+    assert burning.message == "1 bad event within 1h, a target of 100 % allows none"
 
 
 def test_a_limit_of_nought_allows_no_bad_event_either() -> None:

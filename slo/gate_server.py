@@ -1,0 +1,130 @@
+"""A decision asked of a running service: one GET, bounded in bytes and in time, that sends its token nowhere else."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+from slo.errors import AnswerTooLargeError, SourceResponseError, SourceUnreachableError, UsageError
+from slo.redaction import without_password
+from slo.source.deadlined import Deadlined
+
+_MOST_BYTES = 1024 * 1024
+_MOST_DETAIL = 500
+_PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class GateServer:
+    """A service at an address. Raises UsageError for an address or a token that cannot be one."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        shown = without_password(self.url)
+        try:
+            parts = urlsplit(self.url)
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or not self.url.isascii() or not self.url.isprintable() or " " in self.url:
+            raise UsageError(f"--server: {shown!r} is no address; write one such as https://slo.example.com")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise UsageError(f"--server: {shown!r} is more than an address; a token belongs into SLO_TOKEN")
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable() and " " not in self.token):
+            raise UsageError("SLO_TOKEN: this is no token: it has other characters than one has")
+
+    def ask(self, gate: str, slos: Sequence[str], *, timeout_seconds: float) -> dict[str, Any]:
+        """The document of the decision. Raises UsageError for what the service does not know, SourceError otherwise."""
+        query = f"?{urlencode([('slo', slo) for slo in slos])}" if slos else ""
+        path = f"{urlsplit(self.url).path.rstrip('/')}/gates/{quote(gate, safe='')}{query}"
+        try:
+            status, content_type, body = self._get(path, timeout_seconds)
+        except TimeoutError:
+            raise SourceUnreachableError(f"{self.url} gave no whole answer within {timeout_seconds:g} s") from None
+        except OSError as error:
+            raise SourceUnreachableError(f"{self.url} cannot be reached: {_reason(error)}") from None
+        except (HTTPException, ValueError) as error:
+            raise SourceResponseError(f"{self.url} does not answer in HTTP: {type(error).__name__}") from None
+        if status != 200:
+            raise self._refusal(status, content_type, body)
+        return self._document(body, gate)
+
+    def _get(self, path: str, timeout_seconds: float) -> tuple[int, str, bytes]:
+        deadline = time.monotonic() + timeout_seconds
+        connection = self._connection(timeout_seconds)
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        try:
+            connection.request("GET", path, headers={**headers, "User-Agent": "slo-gate"})
+            with HTTPResponse(cast(socket.socket, Deadlined(connection.sock, deadline)), method="GET") as response:
+                response.begin()
+                body = response.read(_MOST_BYTES + 1)
+                if len(body) > _MOST_BYTES:
+                    raise AnswerTooLargeError(f"{self.url} answers with more than {_MOST_BYTES >> 20} MiB")
+                if response.length:
+                    raise SourceResponseError(f"{self.url} breaks off in the middle of its answer")
+                return response.status, response.headers.get_content_type(), body
+        finally:
+            connection.close()
+
+    def _connection(self, timeout_seconds: float) -> HTTPConnection:
+        parts = urlsplit(self.url)
+        host = str(parts.hostname)
+        if parts.scheme == "https":
+            context = ssl.create_default_context()
+            return HTTPSConnection(host, parts.port or 443, timeout=timeout_seconds, context=context)
+        return HTTPConnection(host, parts.port or 80, timeout=timeout_seconds)
+
+    def _refusal(self, status: int, content_type: str, body: bytes) -> Exception:
+        """What an answer other than 200 means: no decision was made."""
+        detail = _detail(body) if content_type == _PROBLEM else ""
+        told = f"{self.url} answers {status}{f': {detail}' if detail else ''}"
+        if status in (401, 403):
+            cure = "the token is not accepted" if self.token else "it wants a token: set SLO_TOKEN"
+            return SourceResponseError(f"{told}; {cure}")
+        if status in (400, 404) and content_type == _PROBLEM:
+            return UsageError(told)
+        if 300 <= status < 400:
+            return SourceResponseError(f"{told}; redirects are not followed: name the final address")
+        if not detail:
+            return SourceResponseError(f"{told} instead of a decision; is a service of `slo serve` there?")
+        return SourceResponseError(told)
+
+    def _document(self, body: bytes, gate: str) -> dict[str, Any]:
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict) or document.get("schema") != "slo.decision/v1":
+            raise SourceResponseError(
+                f"{self.url} answers something that is no decision; is it a service of `slo serve`?"
+            )
+        if document.get("gate") != gate:
+            raise SourceResponseError(f"{self.url} answers for another gate")
+        return document
+
+
+def _detail(body: bytes) -> str:
+    """What a problem says, in one line."""
+    try:
+        problem = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    detail = problem.get("detail") if isinstance(problem, dict) else None
+    return " ".join(detail.split())[:_MOST_DETAIL] if isinstance(detail, str) else ""
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    return str(error.strerror or error)[:120]
