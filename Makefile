@@ -31,8 +31,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-platform: setup check-tools ## tests that take minutes, or Prometheus 3 built from source (needs Go)
+test-platform: setup check-tools ## tests that take minutes, or programs that are built from source (needs Go)
 	@scripts/prometheus3.sh
+	@scripts/platform-tools.sh
+	@scripts/image-tools.sh >/dev/null
 	SLO_KILLS=200 $(BIN)/pytest -m platform $(PYTEST_ARGS)
 
 check-tools:
