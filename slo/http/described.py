@@ -39,7 +39,7 @@ def responses(
     for status, (meaning, schema) in successes.items():
         content = {media_type: {"schema": ref(schema) if schema else {"type": "string"}}}
         found[str(status)] = {"description": meaning} | ({} if status in (204, 304) else {"content": content})
-    for status in (*problems, 400, 401, 421, 503):
+    for status in (*problems, *_ALWAYS):
         content = {"application/problem+json": {"schema": ref("Problem")}}
         found[str(status)] = {"description": PROBLEMS[status], "content": content}
     return {"responses": found}
@@ -51,11 +51,15 @@ PROBLEMS = {
     404: "There is no such gate or objective.",
     409: "It has ended already.",
     413: "The body is too large.",
+    414: "The address is too long.",
     415: "The body is not JSON.",
     421: "The service does not answer to that name.",
+    431: "The headers are too large.",
     429: "Too many recorded requests of this caller; Retry-After says when the next may come.",
     503: "No decision can be made now; Retry-After says when to ask again.",
 }
+
+_ALWAYS = (400, 401, 414, 421, 431, 503)
 
 SLO = parameter("slo", "an id, or a glob whose `*` stops at `{`; repeat it for several", many=True)
 GROUP = parameter("group", "LABEL=VALUE of one group; repeat it for several labels", many=True)

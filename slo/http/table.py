@@ -39,7 +39,7 @@ class Operation:
             summary=self.summary,
             description=self.summary,
             operation_id=_identifier(self.method, self.path),
-            openapi_extra=dict(self.description),
+            openapi_extra={**self.description, **({"security": []} if self.needs is Permission.NOTHING else {})},
         )
         route.app = self._answer
         return route
