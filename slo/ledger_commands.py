@@ -6,18 +6,17 @@ import os
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from slo.clock import utc_now
-from slo.collecting import CollectedSource, Collecting, Pace
+from slo.collecting import Collecting, Pace, Plan
 from slo.commands import DONE, SOURCE_FAILED, Result, chosen_files, chosen_objectives, progress_bar
 from slo.errors import UsageError
-from slo.objective import Objective
-from slo.opening import needed_servers, servers_of, timeout_of
+from slo.opening import collected_sources
 from slo.redaction import without_password
 from slo.render.text import printable
-from slo.settings import Settings, check_duration, load_settings
+from slo.settings import Settings, load_settings
 
 
 def collect(arguments: Namespace) -> Result:
@@ -33,9 +32,10 @@ def collect(arguments: Namespace) -> Result:
         retention_minutes=settings.retention_minutes,
     )
     with ExitStack() as stack:
-        sources = _sources(arguments, settings, objectives, stack)
+        sources = collected_sources(arguments, settings, stack)(objectives)
+        plan = Plan(objectives=objectives, sources=sources)
         progress = stack.enter_context(progress_bar())
-        collecting = Collecting(dsn, objectives, sources, pace, say=_say, progress=progress, now=utc_now)
+        collecting = Collecting(dsn, lambda: plan, pace, say=_say, progress=progress, now=utc_now)
         with _stopped_by_signals(collecting.stop):
             complete = collecting.run(arguments.cycles)
     return Result("", DONE if complete else SOURCE_FAILED)
@@ -47,29 +47,6 @@ def ledger_dsn(arguments: Namespace, settings: Settings) -> str:
     if not dsn:
         raise UsageError("which ledger? give --ledger slo.db or --ledger postgresql://user@host/name (or SLO_LEDGER)")
     return str(dsn)
-
-
-def _sources(
-    arguments: Namespace, settings: Settings, objectives: Sequence[Objective], stack: ExitStack
-) -> dict[str, CollectedSource]:
-    if arguments.scrape:
-        from slo.source.scrape import Scraper
-        from slo.source.scrape_target import ScrapeTarget
-
-        targets = [ScrapeTarget.parse(text) for text in arguments.scrape]
-        interval = check_duration(arguments.scrape_interval, "--scrape-interval")
-        scraper = stack.enter_context(Scraper(targets, interval_seconds=interval))
-        return {"": CollectedSource(reader=scraper, lag_seconds=0.0, rereads=False)}
-    servers = servers_of(arguments, settings)
-    if not servers:
-        raise UsageError("nothing to collect from: give --prometheus URL (or SLO_PROMETHEUS_URL) or --scrape URL")
-    from slo.source.prometheus import reader_of
-
-    timeout_seconds = timeout_of(arguments, settings)
-    return {
-        name: CollectedSource(reader=reader_of(server, timeout_seconds=timeout_seconds), lag_seconds=server.lag_seconds)
-        for name, server in needed_servers(servers, objectives).items()
-    }
 
 
 @contextmanager

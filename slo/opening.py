@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from slo.clock import parse_time, utc_now
 from slo.errors import UsageError
 from slo.server_settings import UNNAMED, check_prometheus_url
-from slo.settings import Settings, check_timeout
+from slo.settings import Settings, check_duration, check_timeout
 from slo.source.server import Server
 from slo.window import datetime_of, minute_of
 
 if TYPE_CHECKING:
+    from slo.collecting import CollectedSource
     from slo.objective import Objective
     from slo.source.protocol import ReportSource, Source
 
@@ -89,6 +90,48 @@ def source_of(servers: Mapping[str, Server], objectives: Sequence[Objective], ti
     return ManySources({name: PrometheusSource(server, timeout_seconds=timeout_seconds) for name, server in needed})
 
 
+def collected_sources(
+    arguments: Namespace, settings: Settings, stack: ExitStack
+) -> Callable[[Sequence[Objective]], dict[str, CollectedSource]]:
+    """Where objectives are collected from, for one set of them after another; what is opened is kept.
+
+    stack: ends what was opened. Raises UsageError for nothing to collect from; what is given back raises it for a
+    server that the settings do not know.
+    """
+    if arguments.scrape:
+        scraped = _scraped(arguments, stack)
+        return lambda objectives: scraped
+    servers = servers_of(arguments, settings)
+    if not servers:
+        raise UsageError("nothing to collect from: give --prometheus URL (or SLO_PROMETHEUS_URL) or --scrape URL")
+    timeout_seconds = timeout_of(arguments, settings)
+    known: dict[str, CollectedSource] = {}
+
+    def sources(objectives: Sequence[Objective]) -> dict[str, CollectedSource]:
+        from slo.collecting import CollectedSource
+        from slo.source.prometheus import reader_of
+
+        needed = needed_servers(servers, objectives)
+        for name, server in needed.items():
+            if name not in known:
+                reader = reader_of(server, timeout_seconds=timeout_seconds)
+                known[name] = CollectedSource(reader=reader, lag_seconds=server.lag_seconds)
+        return {name: known[name] for name in needed}
+
+    return sources
+
+
+def _scraped(arguments: Namespace, stack: ExitStack) -> dict[str, CollectedSource]:
+    from slo.collecting import CollectedSource
+    from slo.source.scrape import Scraper
+    from slo.source.scrape_target import ScrapeTarget
+
+    targets = [ScrapeTarget.parse(text) for text in arguments.scrape]
+    interval = check_duration(arguments.scrape_interval, "--scrape-interval")
+    scraper = stack.enter_context(Scraper(targets, interval_seconds=interval))
+    return {"": CollectedSource(reader=scraper, lag_seconds=0.0, rereads=False)}
+
+
 def timeout_of(arguments: Namespace, settings: Settings) -> float:
     """Seconds that one question may take."""
     flag = arguments.timeout
@@ -109,7 +152,7 @@ def opened(
             if at is not None:
                 yield LedgerSource(ledger), at
             else:
-                at = _newest(ledger.newest_minute(), utc_now())
+                at = newest_complete(ledger.newest_minute(), utc_now())
                 yield LedgerMemory(ledger, objectives, at_minute=minute_of(at)), at
     elif choice.servers is not None:
         yield source_of(choice.servers, objectives, choice.timeout_seconds), at or utc_now()
@@ -125,8 +168,9 @@ def opened(
         yield simulated_cloudshop(at=at), at
 
 
-def _newest(newest_minute: int | None, now: datetime) -> datetime:
-    """The last complete minute, as the ones after it are still being counted; now, if that is too long ago."""
+def newest_complete(newest_minute: int | None, now: datetime) -> datetime:
+    """The time to evaluate at: the last complete minute, as the ones after it are still being counted; now, if that is
+    too long ago."""
     if newest_minute is None or now - datetime_of(newest_minute) > _FRESH:
         return now
     return datetime_of(newest_minute)

@@ -34,6 +34,8 @@ _KEYS = (
     "record",
     "record_retention",
     "token",
+    "notice_webhook",
+    "alertmanager_url",
 )
 
 
@@ -52,6 +54,8 @@ class Settings:
     record_retention_seconds: float = 396 * 86_400
     token: str | None = field(default=None, repr=False)
     """For a running service that is asked."""
+    notice_webhook: str | None = None
+    alertmanager_url: str | None = None
 
     @property
     def prometheus_url(self) -> str | None:
@@ -97,6 +101,13 @@ def check_duration(value: object, place: str) -> float:
         return float(parse_duration(str(value)))
     except ValueError as error:
         raise UsageError(f"{place}: {error}") from None
+
+
+def check_address(value: object, place: str) -> str:
+    """An http or https address that something is posted to. The message does not repeat it: it may be a secret."""
+    if not isinstance(value, str) or not re.match(r"https?://[^/\s?#]+(?:[/?][^\s#]*)?$", value.strip(), re.IGNORECASE):
+        raise UsageError(f"{place}: is no address; write one such as https://hooks.example.com/slo")
+    return value.strip()
 
 
 def _from_file(file: Path) -> dict[str, tuple[object, str]]:
@@ -156,7 +167,13 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
         record=str(record) if record else None,
         record_retention_seconds=check_duration(kept, kept_place),
         token=str(token) if token else None,
+        notice_webhook=_address(values, "notice_webhook"),
+        alertmanager_url=_address(values, "alertmanager_url"),
     )
+
+
+def _address(values: Mapping[str, tuple[object, str]], key: str) -> str | None:
+    return check_address(*values[key]) if key in values else None
 
 
 def _servers(values: Mapping[str, tuple[object, str]]) -> dict[str, Server]:

@@ -33,10 +33,14 @@ _READS_AT_ONCE = 4
 
 @dataclass(slots=True)
 class CycleResult:
-    """What one cycle did. failures: by objective, what could not be read; notes: by objective, what to know."""
+    """What one cycle did. failures: by objective, what could not be read; notes: by objective, what to know.
+
+    is_behind: more than a step of what was missed is left for the next cycle.
+    """
 
     now_ms: int = 0
     steps: int = 0
+    is_behind: bool = False
     failures: dict[str, SourceError] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -45,12 +49,21 @@ class ServerCollector:
     """Collects the objectives of one server into a ledger.
 
     rereads: False for a source that has nothing late to tell and forgets: then each minute is final at once.
+    wrote: is told what was written, once it is.
     """
 
     def __init__(
-        self, ledger: Ledger, tracked: Sequence[Tracked], reader: SampleReader, *, lag: Lag, rereads: bool = True
+        self,
+        ledger: Ledger,
+        tracked: Sequence[Tracked],
+        reader: SampleReader,
+        *,
+        lag: Lag,
+        rereads: bool = True,
+        wrote: Callable[[Sequence[Write]], None] = lambda writes: None,
     ) -> None:
         self._ledger = ledger
+        self._wrote = wrote
         self._tracked = {one.objective.id: one for one in tracked}
         self._reader = self._reading = reader
         self._lag = lag
@@ -63,8 +76,11 @@ class ServerCollector:
                 if one.epoch.id == gap.epoch_id and one.final.horizon == gap.end:
                     one.gap = gap
 
-    def cycle(self, progress: Callable[[float], None]) -> CycleResult:
-        """Read and count everything that is due. Raises LedgerError; what was not written is done in the next cycle."""
+    def cycle(self, progress: Callable[[float], None], *, is_late: Callable[[], bool] = lambda: False) -> CycleResult:
+        """Read and count everything that is due. Raises LedgerError; what was not written is done in the next cycle.
+
+        is_late: asked before each step of those that are more than one behind; if so, they wait for the next cycle.
+        """
         result = CycleResult()
         try:
             result.now_ms = self._reader.server_time_ms()
@@ -75,14 +91,20 @@ class ServerCollector:
         snapshot = getattr(self._reader, "snapshot", None)
         self._reading = snapshot() if snapshot else self._reader
         with ThreadPoolExecutor(_READS_AT_ONCE) as executor:
-            self._finish(result, executor, progress)
+            self._finish(result, executor, progress, is_late)
             if self._rereads:
                 self._retry_gaps(result, executor)
                 self._run_ahead(result, executor)
         return result
 
-    def _finish(self, result: CycleResult, executor: ThreadPoolExecutor, progress: Callable[[float], None]) -> None:
-        """Second readings, and whatever was missed while nobody collected, oldest first."""
+    def _finish(
+        self,
+        result: CycleResult,
+        executor: ThreadPoolExecutor,
+        progress: Callable[[float], None],
+        is_late: Callable[[], bool],
+    ) -> None:
+        """Second readings, then whatever was missed while nobody collected, oldest first."""
         due = {id_: self._due(id_, phase, result.now_ms) for phase, ids in enumerate(self._batches) for id_ in ids}
         todo = sum(max(due[id_] - one.final.horizon, 0) for id_, one in self._tracked.items())
         left = todo
@@ -94,6 +116,11 @@ class ServerCollector:
             ]
             if not waiting or self._is_unreachable(result):
                 return
+            near = [one for one in waiting if not self._is_far(one, due[one.objective.id])]
+            if not near and is_late():
+                result.is_behind = True
+                return
+            waiting = near or waiting
             oldest = min(one.final.horizon for one in waiting)
             for batch in self._batches:
                 together = [one for one in waiting if one.final.horizon == oldest and one.objective.id in batch]
@@ -119,7 +146,7 @@ class ServerCollector:
                 continue
             growth = growths[id_] = self._asked(grown(one.gap, one.epoch, before[id_], outcome))
             writes.append(_write(one, outcome, growth))
-        self._ledger.write(writes)
+        self._write(writes)
         for id_, outcome in outcomes.items():
             self._tracked[id_].final = outcome.after
             self._remember_gap(self._tracked[id_], growths.get(id_, Growth()))
@@ -149,6 +176,8 @@ class ServerCollector:
             starts: dict[int, dict[str, Checkpoint]] = defaultdict(dict)
             for id_ in batch - result.failures.keys():
                 one = self._tracked[id_]
+                if result.is_behind and self._is_far(one, until):
+                    continue
                 start = one.live if one.live and one.live.horizon >= one.final.horizon else one.final
                 if max(start.horizon, start.edge) < until:
                     starts[start.horizon][id_] = start
@@ -160,7 +189,7 @@ class ServerCollector:
         self, before: Mapping[str, Checkpoint], until: int, result: CycleResult, executor: ThreadPoolExecutor
     ) -> None:
         outcomes = self._step(before, until, Provenance.LIVE, result, executor, self._reading, Late.FOLD)
-        self._ledger.write([Write(self._tracked[id_].epoch, one.counted.complete) for id_, one in outcomes.items()])
+        self._write([Write(self._tracked[id_].epoch, one.counted.complete) for id_, one in outcomes.items()])
         for id_, one in outcomes.items():
             self._tracked[id_].live = one.after
         newest = max(outcomes.values(), key=lambda one: one.newest_ms, default=None)
@@ -185,9 +214,17 @@ class ServerCollector:
         kept = found.covered.sum() >= known.covered.sum() and _events(found) >= _events(known) - 1
         tried = replace(gap, tries=gap.tries + 1)
         again = (tried,) if tried.tries < len(RETRY_AFTER_MINUTES) and (has_hole(outcome) or not kept) else ()
-        self._ledger.write([Write(one.epoch, outcome.counted.complete if kept else {}, gaps=again, filled=(gap,))])
+        self._write([Write(one.epoch, outcome.counted.complete if kept else {}, gaps=again, filled=(gap,))])
         self._gaps.remove(gap)
         self._gaps += again
+
+    def _write(self, writes: Sequence[Write]) -> None:
+        self._ledger.write(writes)
+        self._wrote(writes)
+
+    @staticmethod
+    def _is_far(one: Tracked, due: int) -> bool:
+        return due - one.final.horizon > _LONGEST_STEP_MINUTES
 
     def _known(self, one: Tracked, outcome: Outcome) -> Stretch:
         interval = outcome.counted.complete[()].interval

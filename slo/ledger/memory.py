@@ -66,8 +66,15 @@ class LedgerMemory:
         self._held: dict[str, _Held] = {}
         self._in_store: dict[str, int] = {}
         """Epochs of objectives that are answered from the store by choice."""
+        self._outdated: set[str] = set()
+        """Objectives that have to be loaded again before they are right."""
         self._load(objectives, at_minute)
         self.prepare(at_minute)
+
+    @property
+    def newest_minute(self) -> int | None:
+        """The last minute that was counted of any objective in memory."""
+        return max((held.series[()].end for held in self._held.values()), default=None)
 
     def events(
         self, objectives: Sequence[Objective], intervals: Sequence[Interval], progress: Progress
@@ -87,15 +94,34 @@ class LedgerMemory:
                 found[one.id] = Remembered(held.series, reasons, corrections)
         return found
 
+    def choose(self, objectives: Sequence[Objective], *, at_minute: int) -> None:
+        """Answer for these from now on; those that are counted as before are kept as they are."""
+        former, self._objectives = self._objectives, {one.id: one for one in objectives}
+        for gone in former.keys() - self._objectives.keys():
+            self._held.pop(gone, None)
+            self._in_store.pop(gone, None)
+        self._outdated &= self._objectives.keys()
+        self._outdated |= {one.id for one in objectives if former.get(one.id) != one}
+        self.refresh(at_minute)
+
+    def take(self, writes: Iterable[Write]) -> None:
+        """Take over what was written; what reaches further back than the last hours waits for `refresh`."""
+        for one in writes:
+            slo = one.epoch.slo
+            if slo in self._objectives and slo not in self._outdated and not self._take(one):
+                self._outdated.add(slo)
+
+    def refresh(self, at_minute: int) -> None:
+        """Load again what could not be taken over, and prepare for an evaluation at this minute."""
+        if self._outdated:
+            self._load([self._objectives[slo] for slo in sorted(self._outdated)], at_minute)
+            self._outdated.clear()
+        self.prepare(at_minute)
+
     def apply(self, writes: Iterable[Write], *, at_minute: int) -> None:
-        """Take over what was written; what reaches further back than the last hours is loaded again."""
-        again = [
-            self._objectives[one.epoch.slo]
-            for one in writes
-            if one.epoch.slo in self._objectives and not self._take(one)
-        ]
-        if again:
-            self._load(again, at_minute)
+        """Take over what was written, and load again what that does not suffice for."""
+        self.take(writes)
+        self.refresh(at_minute)
 
     def prepare(self, at_minute: int) -> None:
         """Fetch the hours around the edges of all windows, and of some those that the edges come to next."""

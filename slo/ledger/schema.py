@@ -22,7 +22,7 @@ from sqlalchemy import (
 from slo import database
 from slo.ledger.engine import LEDGER
 
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData()
 
@@ -112,7 +112,33 @@ CORRECTION = Table(
 )
 """What was corrected or withdrawn by whom, and why. Rows are only ever added. at: in seconds since the epoch."""
 
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: CORRECTION.create}
+COUNTER = Table(
+    "counter",
+    metadata,
+    Column("slo", Text, primary_key=True),
+    Column("minute", Integer, nullable=False),
+    Column("bad", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+)
+"""Events of an objective or a group from the beginning up to a minute, as the service's counters tell them."""
+
+NOTICE = Table(
+    "notice",
+    metadata,
+    Column("slo", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("percent", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""The lowest level of a budget that was told on a channel and holds. at: when, in seconds since the epoch."""
+
+
+def _add_service(connection: Connection) -> None:
+    for table in (COUNTER, NOTICE):
+        table.create(connection)
+
+
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: CORRECTION.create, 2: _add_service}
 """From each older version to the one after it."""
 
 

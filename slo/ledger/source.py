@@ -92,7 +92,9 @@ def _events(stretch: Stretch, whole: Stretch) -> EventSeries:
 
 
 def never_counted(ledger: Ledger, objective: Objective) -> SourceError:
-    return SourceError(f"{ledger.name} has never counted {objective.id}; run `slo collect` with its file")
+    return SourceError(
+        f"{ledger.name} has never counted {objective.id}; `slo collect` and `slo serve` count what their files name"
+    )
 
 
 def reasons_of(

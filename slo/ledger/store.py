@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Executable, Row, cast, func, null, select
 
+from slo.errors import LedgerError
 from slo.ledger.blocks import BlockWriter, read_block
 from slo.ledger.checkpoint import Checkpoint, Notes
 from slo.ledger.engine import connect, failures_of
@@ -92,6 +93,7 @@ class Ledger:
             prepare(self._engine, self.name)
             self._reading = self._engine.connect()
             self._writing = self._engine.connect().execution_options(writes=True)
+        self._inode = self._inode_now()
         self._series: dict[int, dict[Group, int]] = {}
 
     def __enter__(self) -> Ledger:
@@ -105,6 +107,20 @@ class Ledger:
         for connection in (self._reading, self._writing):
             connection.close()
         self._engine.dispose()
+
+    def check_place(self) -> None:
+        """That an SQLite file still is where it was opened: what is written to one that was moved is lost to others.
+
+        Raises LedgerError.
+        """
+        if self._inode != self._inode_now():
+            raise LedgerError(f"{self.name} was moved or replaced while it was open; put it back, or name another")
+
+    def _inode_now(self) -> int | None:
+        try:
+            return self.file.stat().st_ino if self.file else None
+        except OSError:
+            return None
 
     @property
     def writer(self) -> Connection:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
-import io
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +14,7 @@ import orjson
 
 from slo.decision import GateReason, Outcome, Verdict
 from slo.gate import Gate
+from slo.serving.frozen import dumps, loads
 from slo.serving.sections import Sections
 
 _OUTCOMES = tuple(Outcome)
@@ -70,7 +68,7 @@ class Judged:
 def gate_sections(judged: Sequence[Judged], data_until: Iterable[int | None]) -> dict[str, bytes]:
     """data_until: of every entry of the report."""
     until = [_NO_DATA if minute is None else minute for minute in data_until]
-    found = {"gates": _pickled([one.gate for one in judged]), "data_until": np.array(until, np.int32).tobytes()}
+    found = {"gates": dumps([one.gate for one in judged]), "data_until": np.array(until, np.int32).tobytes()}
     for place, one in enumerate(judged):
         found |= one.sections(place)
     return found
@@ -80,8 +78,7 @@ def gate_states(
     sections: Sections, ids: Sequence[str], labels: Callable[[str], Mapping[str, str]]
 ) -> Mapping[str, GateState]:
     """By the gate's name. ids: of the report; labels: of one of them."""
-    # Written by our own child into a folder that only this user may enter.
-    gates: list[Gate] = pickle.loads(sections["gates"])  # noqa: S301
+    gates: list[Gate] = loads(sections["gates"])
     states = {}
     for place, gate in enumerate(gates):
         numbers = sections.numbers(f"gate{place}_numbers", np.int32)
@@ -200,17 +197,3 @@ def _reason(slo: str, plain: Sequence[Any]) -> GateReason:
         threshold=threshold,
         window_minutes=window_minutes,
     )
-
-
-def _pickled(gates: Sequence[Gate]) -> bytes:
-    data = io.BytesIO()
-    pickler = pickle.Pickler(data, pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = copyreg.dispatch_table.copy()
-    pickler.dispatch_table[MappingProxyType] = lambda proxy: (_unchangeable, (dict(proxy),))
-    pickler.dump(list(gates))
-    return data.getvalue()
-
-
-def _unchangeable(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
-    """The proxy's own name cannot be pickled."""
-    return MappingProxyType(values)

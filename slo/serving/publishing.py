@@ -98,6 +98,7 @@ def snapshot_parts(spec: Spec, evaluated: Sequence[Evaluation], cycle: Cycle, *,
         "made_at": cycle.made_at.isoformat(),
         "next_cycle_at": cycle.next_at.isoformat(),
         "report_etag": f'"{blake2b(report, digest_size=16).hexdigest()}"',
+        "newest_minute": newest_minute(evaluated),
         "status": status_facts(cycle.status),
     }
     sections = {
@@ -116,6 +117,11 @@ def snapshot_parts(spec: Spec, evaluated: Sequence[Evaluation], cycle: Cycle, *,
         **gate_sections(_judged(spec, evaluated, at), (one.report.data_until for one in evaluated)),
     }
     yield from encoded(facts, sections)
+
+
+def newest_minute(evaluated: Sequence[Evaluation]) -> int | None:
+    """Until when anything was counted."""
+    return max((one.report.data_until for one in evaluated if one.report.data_until is not None), default=None)
 
 
 def since_first_seen(at_minute: int) -> CountEver:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from slo.objective import Group, Objective
 from slo.report import ObjectiveReport
 from slo.serving.rows import window_text
+from slo.serving.views import CollectorStatus
 from slo.units import format_duration
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -94,15 +96,32 @@ def series_text(measurements: Sequence[Measurement]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def gauge_text(values: Iterable[tuple[str, str, str, float | None]]) -> bytes:
-    """Series without labels: name, kind, description, value."""
+def collector_text(status: CollectorStatus | None, made_at: datetime | None, *, is_alive: bool, restarts: int) -> bytes:
+    """The collector's own series; made_at: of the snapshot that answers are given from."""
     lines = [
-        line
-        for name, kind, text, value in values
-        if value is not None
-        for line in (*_head(name, kind, text), f"{name} {_number(value)}")
+        *_single("slo_collector_up", "gauge", "Whether the collector's process runs.", float(is_alive)),
+        *_single("slo_collector_restarts_total", "counter", "How often it had to be started anew.", restarts),
     ]
+    if made_at is not None:
+        text = "When what the service answers was made."
+        lines += _single("slo_snapshot_timestamp_seconds", "gauge", text, made_at.timestamp())
+    if status is not None:
+        if status.lag_seconds is not None:
+            lines += _single("slo_collector_lag_seconds", "gauge", "Age of the newest count.", status.lag_seconds)
+        failures = len(status.failures)
+        lines += [
+            *_single("slo_collector_cycle_seconds", "gauge", "How long the last cycle took.", status.cycle_seconds),
+            *_single("slo_collector_failures", "gauge", "Objectives that could not be read in it.", failures),
+            *_single("slo_ledger_ok", "gauge", "Whether the ledger can be read and written.", float(status.ledger_ok)),
+            *_single(
+                "slo_objective_files_ok", "gauge", "Whether the objective files are in force.", float(status.files.ok)
+            ),
+        ]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _single(name: str, kind: str, text: str, value: float) -> tuple[str, str, str]:
+    return *_head(name, kind, text), f"{name} {_number(value)}"
 
 
 def _burn_rates(labelled: Iterable[tuple[str, Measurement]]) -> Iterator[str]:

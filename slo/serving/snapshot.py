@@ -21,6 +21,7 @@ class Snapshot:
     """What was found in one cycle of the collector.
 
     at: the time of evaluation, a whole minute; made_at: when it was ready; next_cycle_at: when the next is expected.
+    newest_minute: until when anything was counted.
     objectives: the ids in the order of the report, each objective followed by its groups.
     report_json, report_gzip: the body of GET /budget; report_etag: of the uncompressed form, in quotes.
     metrics, metrics_gzip: text exposition of the objectives' series; a gzip stream may follow another.
@@ -35,6 +36,7 @@ class Snapshot:
         self.next_cycle_at = datetime.fromisoformat(facts["next_cycle_at"])
         self.report_etag: str = facts["report_etag"]
         self.status = status_of(facts["status"])
+        self.newest_minute: int | None = facts["newest_minute"]
         self.objectives: Sequence[str] = tuple(self._sections.json("ids"))
         self.gates: Mapping[str, GateState] = gate_states(self._sections, self.objectives, self.labels)
         self.rows: Sequence[Row] = _Rows(self._pieces("rows"), len(self.objectives))

@@ -16,7 +16,7 @@ from slo.spec.dump import dump_objectives
 from slo.spec.places import Path as YamlPath
 from slo.spec.schema import DOCUMENT
 
-__all__ = ["Spec", "dump_objectives", "load_files", "load_objectives"]
+__all__ = ["Spec", "dump_objectives", "files_of", "load_files", "load_objectives"]
 
 
 _MOST_PROBLEMS = 1000
@@ -44,7 +44,7 @@ def _contents(paths: Iterable[Path]) -> Iterator[tuple[str, bytes, Problem | Non
     seen: set[Path] = set()
     for path in paths:
         try:
-            files = _files(path)
+            files = files_of(path)
             if not files:
                 yield (
                     str(path),
@@ -62,7 +62,8 @@ def _contents(paths: Iterable[Path]) -> Iterator[tuple[str, bytes, Problem | Non
             yield str(path), b"", Problem(str(path), 0, 0, "", message)
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
+    """The objective files that a path stands for."""
     if not path.is_dir():
         return [path]
     found = (file for pattern in ("*.yaml", "*.yml") for file in path.rglob(pattern) if file.is_file())

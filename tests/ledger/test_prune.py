@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import select
 
-from slo.collecting import CollectedSource, Collecting, Pace
+from slo.collecting import CollectedSource, Collecting, Pace, Plan
 from slo.ledger.checkpoint import Checkpoint
 from slo.ledger.exchange import EVER, exported
 from slo.ledger.prune import compact, expire, gone, old, remove
@@ -103,10 +103,10 @@ def test_a_collector_lets_go_once_a_day(tmp_path: Path) -> None:
             first.extend(int(one.start[0]) for one in exported(ledger, (), EVER))
         return datetime_of(next(times))
 
+    plan = Plan(objectives=[objective("a")], sources={"": CollectedSource(reader=source, lag_seconds=0.0)})
     collecting = Collecting(
         str(tmp_path / "slo.db"),
-        [objective("a")],
-        {"": CollectedSource(reader=source, lag_seconds=0.0)},
+        lambda: plan,
         Pace(cycle_seconds=0.01, backfill_minutes=2 * DAY, retention_minutes=DAY),
         say=lambda message: None,
         progress=lambda share: None,

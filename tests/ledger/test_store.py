@@ -252,7 +252,9 @@ def test_a_ledger_of_a_newer_version_is_left_alone(dsn: str, monkeypatch: pytest
     monkeypatch.setattr(schema, "VERSION", 7)
     Ledger(dsn, create=True).close()
     monkeypatch.undo()
-    with pytest.raises(LedgerError, match=r"written by a newer version of slo \(schema 7, this one knows 2\); upgrade"):
+    with pytest.raises(
+        LedgerError, match=rf"written by a newer version of slo \(schema 7, this one knows {schema.VERSION}\); upgrade"
+    ):
         Ledger(dsn)
 
 
@@ -263,15 +265,15 @@ def _add_note(connection: Connection) -> None:
 def test_an_older_ledger_is_brought_up_to_date(dsn: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.record_promises([Promise("a/b", 5, "0.999", "30d")])
     ledger.close()
-    monkeypatch.setattr(schema, "VERSION", 3)
-    monkeypatch.setattr(schema, "MIGRATIONS", {2: _add_note})
+    monkeypatch.setattr(schema, "MIGRATIONS", {schema.VERSION: _add_note})
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     for _ in range(2):  # the second time there is nothing left to do
         with Ledger(dsn) as today:
             assert today.promises() == [Promise("a/b", 5, "0.999", "30d")]
             with today.writer.begin():
                 assert today.writer.execute(text("SELECT note FROM promise")).scalar() == "none"
                 version = text("SELECT value FROM meta WHERE key = 'schema_version'")
-                assert today.writer.execute(version).scalar() == "3"
+                assert today.writer.execute(version).scalar() == str(schema.VERSION)
 
 
 def test_a_migration_that_fails_leaves_the_ledger_as_it_was(
@@ -284,8 +286,8 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(
         connection.execute(text("ALTER TABLE no_such_table ADD COLUMN note TEXT"))
 
     ledger.close()
-    monkeypatch.setattr(schema, "VERSION", 3)
-    monkeypatch.setattr(schema, "MIGRATIONS", {2: half_way})
+    monkeypatch.setattr(schema, "MIGRATIONS", {schema.VERSION: half_way})
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     with pytest.raises(LedgerError):
         Ledger(dsn)
     monkeypatch.undo()

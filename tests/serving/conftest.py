@@ -12,6 +12,8 @@ from slo.serving.snapshot import Snapshot
 from slo.source.protocol import Source
 from slo.source.simulated import simulated_cloudshop
 from slo.spec import Spec, load_files
+from tests.conftest import LoadPrometheus
+from tests.ledger.collectors import Past, recent_fleet
 
 AT = parse_time("2026-11-01T00:00:00Z")
 FILE = """\
@@ -66,3 +68,11 @@ def report(spec: Spec, source: Source) -> Report:
 @pytest.fixture(scope="module")
 def snapshot(spec: Spec, source: Source) -> Snapshot:
     return Snapshot.open(make_snapshot(spec, source, at=AT, cycle=7, made_at=AT))
+
+
+@pytest.fixture(scope="session")
+def past(load_prometheus: LoadPrometheus, tmp_path_factory: pytest.TempPathFactory) -> Past:
+    """A Prometheus full of days that are to be caught up with."""
+    fleet = recent_fleet()
+    url = load_prometheus(one for group in fleet.series.values() for one in group)
+    return Past.of_fleet(fleet, url, tmp_path_factory.mktemp("past"))
