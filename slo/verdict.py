@@ -2,9 +2,7 @@
 
 Where there are few events, chance decides what a ratio is. A gate that needs evidence therefore holds a high ratio of
 few events against an objective only where chance alone would hardly explain it, and a low one for it only where there
-were enough events for bad ones to show; else it looks at a longer window. With b = 1 - target and a limit BR, a window
-has enough events from n = 3 / (BR b) on: were each bad with probability BR b, at least one of them would be with 95 %
-("rule of three": Hanley and Lippman-Hand, JAMA 249, 1983).
+were enough events for bad ones to show; else it looks at a longer window.
 """
 
 from __future__ import annotations
@@ -14,21 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 
 from slo.binomial import binomial_tail
-from slo.burn_rate import burn_rate_of
+from slo.burn_windows import Windows
 from slo.decision import GateReason, Outcome, Verdict, worst_of
 from slo.events import Events, WindowCounts
 from slo.gate import BurnLimit, Gate
 from slo.objective import Objective
 from slo.report import ObjectiveReport, State
 from slo.units import format_duration
-from slo.window import Interval, minute_of
+from slo.window import minute_of
 
 MOST_CHANCE = 1e-4
 """What happens less often by chance alone is evidence; the same as for alerts."""
-_ENOUGH = 3
 
 
 def judge(gate: Gate, objective: Objective, report: ObjectiveReport, events: Events, *, at: datetime) -> Verdict:
@@ -37,7 +33,7 @@ def judge(gate: Gate, objective: Objective, report: ObjectiveReport, events: Eve
 
     How old the data are is not judged here: that depends on when the gate is asked.
     """
-    finding = _Judging(gate, objective, report, events, minute_of(at))
+    finding = _Judging(gate, objective, report, Windows(events, objective.budget_ratio, minute_of(at)))
     reasons = tuple(finding.reasons())
     return Verdict(
         gate=gate.name,
@@ -53,8 +49,7 @@ class _Judging:
     gate: Gate
     objective: Objective
     report: ObjectiveReport
-    events: Events
-    at_minute: int
+    windows: Windows
 
     def reasons(self) -> Iterator[GateReason]:
         if self.report.state is State.NO_DATA:
@@ -74,8 +69,8 @@ class _Judging:
 
     def _doubts(self) -> Iterator[GateReason]:
         """What makes the figures of the whole period unfit to allow anything; they may still deny."""
-        least = max(self.gate.min_coverage_ratio or Decimal(0), self.objective.min_coverage_ratio)
-        if self.report.observed_ratio < self.objective.min_observed_ratio:
+        least = self._least_coverage()
+        if self.report.observed_ratio < 1 and self.report.observed_ratio < self.objective.min_observed_ratio:
             for reason in self.report.reasons:
                 if reason.code == "young":
                     yield self._unknown("state", "young", reason.message, reason.observed, reason.threshold)
@@ -83,6 +78,10 @@ class _Judging:
             yield self._uncovered(self.report.coverage_ratio, least, "the time since the first observation")
         if not self.report.counts.total:
             yield self._unknown("state", "no_traffic", "there were no events in the period")
+
+    def _least_coverage(self) -> Decimal:
+        of_gate, of_objective = self.gate.min_coverage_ratio, self.objective.min_coverage_ratio
+        return of_objective if of_gate is None else max(of_gate, of_objective)
 
     def _uncovered(self, coverage: float, least: Decimal, of: str, window: int | None = None) -> GateReason:
         message = f"{_percent(coverage)} of {of} was seen, {_exact(least)} is required"
@@ -100,12 +99,15 @@ class _Judging:
     def _is_below(self, floor: Decimal) -> bool:
         """R < floor, that is k > (1 - floor) b n, exactly; without any budget, one bad event is below every floor."""
         counts, budget = self.report.counts, self.objective.budget_ratio
-        return counts.bad > 0 and counts.bad > (1 - Fraction(floor)) * budget * counts.total
+        kept, whole = floor.as_integer_ratio()
+        spendable = (whole - kept) * budget.numerator * counts.total
+        return counts.bad > 0 and counts.bad * whole * budget.denominator > spendable
 
     def _is_proven(self, counts: WindowCounts) -> bool:
         """Whether the period's counts speak for themselves: a budget of at least one event, or too many for chance."""
         budget = self.objective.budget_ratio
-        return not self.gate.needs_evidence or budget * counts.total >= 1 or self._is_beyond_chance(counts)
+        has_budget = budget.numerator * counts.total >= budget.denominator
+        return has_budget or not self.gate.needs_evidence or self._is_beyond_chance(counts)
 
     def _is_beyond_chance(self, counts: WindowCounts) -> bool:
         return binomial_tail(counts.bad, counts.total, float(self.objective.budget_ratio)) <= MOST_CHANCE
@@ -127,48 +129,51 @@ class _Judging:
         )
 
     def _burning(self, limit: BurnLimit, *, doubted: bool) -> Iterator[GateReason]:
-        counts = self._counts(limit.long_minutes)
-        is_pair = limit.short_minutes is not None
-        is_over = self._is_over(limit)
-        enough = self._has_enough(counts, limit)
-        if is_over and (not self.gate.needs_evidence or (enough and not is_pair) or self._is_beyond_chance(counts)):
-            yield self._too_fast(limit, counts, Outcome.DENY)
-        elif is_over and enough:
-            yield self._too_fast(limit, counts, Outcome.WARN, f" ({self._by_chance(counts)})")
-        elif not doubted:
-            yield from self._evidence(limit, counts)
-
-    def _evidence(self, limit: BurnLimit, counts: WindowCounts) -> Iterator[GateReason]:
-        """Whether enough was seen to say that the budget does not burn too fast: else what is missing."""
         minutes = limit.long_minutes
-        if not self.gate.needs_evidence:
-            if not counts.total:
-                message = f"there were no events within {_span(minutes)}"
-                yield self._unknown("max_burn_rate", "no_traffic", message, window=minutes)
-            elif self.gate.min_coverage_ratio and self._coverage(minutes, counts) < self.gate.min_coverage_ratio:
-                yield self._window_uncovered(minutes, counts, self.gate.min_coverage_ratio)
-            return
-        least = max(self.gate.min_coverage_ratio or Decimal(0), self.objective.min_coverage_ratio)
+        is_pair, is_over = limit.short_minutes is not None, self.windows.is_over(limit)
+        enough = self.windows.has_enough(minutes, limit)
+        is_proven = not self.gate.needs_evidence or (enough and not is_pair)
+        if is_over and (is_proven or self._is_beyond_chance(self.windows.counts(minutes))):
+            yield self._too_fast(limit, Outcome.DENY)
+        elif is_over and enough:
+            yield self._too_fast(limit, Outcome.WARN, f" ({self._by_chance(self.windows.counts(minutes))})")
+        elif not doubted and self.gate.needs_evidence:
+            yield from self._evidence(limit)
+        elif not doubted:
+            yield from self._emptiness(minutes)
+
+    def _emptiness(self, minutes: int) -> Iterator[GateReason]:
+        """Whether there is nothing to compare, for a gate that compares whatever there is."""
+        least = self.gate.min_coverage_ratio
+        if not self.windows.counts(minutes).total:
+            message = f"there were no events within {_span(minutes)}"
+            yield self._unknown("max_burn_rate", "no_traffic", message, window=minutes)
+        elif least and self.windows.coverage(minutes) < least:
+            yield self._window_uncovered(minutes, least)
+
+    def _evidence(self, limit: BurnLimit) -> Iterator[GateReason]:
+        """Whether enough was seen to say that the budget does not burn too fast: else what is missing."""
+        minutes, least = limit.long_minutes, self._least_coverage()
         for wide in self._widths(minutes):
-            seen = self._counts(wide)
-            if self._has_enough(seen, limit) and self._coverage(wide, seen) >= least:
-                if wide > minutes and self._exceeds(seen, limit):
-                    yield self._unproven(
-                        limit, counts, f"over {_span(wide)} it burns at {_speed(self._burn_rate(seen))}"
+            if self.windows.has_enough(wide, limit) and self.windows.coverage(wide) >= least:
+                if wide > minutes and self.windows.exceeds(wide, limit):
+                    speed = _speed(self.windows.burn_rate(wide))
+                    yield self._too_few(
+                        limit, minutes, Outcome.UNKNOWN, f", and over {_span(wide)} it burns at {speed}"
                     )
                 return
-        if self._coverage(wide, seen) < least:
-            yield self._window_uncovered(wide, seen, least)
+        if self.windows.coverage(wide) < least:
+            yield self._window_uncovered(wide, least)
         elif self._is_below(self.gate.min_budget_remaining_ratio or Decimal(0)):
-            yield self._unproven(limit, counts, "the budget is not what it must be")
+            yield self._too_few(limit, minutes, Outcome.UNKNOWN, ", and too little of it is left")
         else:
-            yield self._few(limit, seen, wide)
+            yield self._too_few(limit, wide, Outcome.WARN, "; what is left of it decides")
 
     def _widths(self, minutes: int) -> Iterator[int]:
         """The window, the longer ones of the alerts, and all of the period: for these the counts are at hand."""
-        period = self.report.window.minutes
-        wider = {*self.objective.alert_policy.window_minutes, period}
-        return iter([minutes, *sorted(one for one in wider if one > minutes)])
+        yield minutes
+        wider = {*self.objective.alert_policy.window_minutes, self.report.window.minutes}
+        yield from sorted(one for one in wider if one > minutes)
 
     def _warnings(self) -> Iterator[GateReason]:
         """What is no reason to deny but to take care; exact counts, as a warning too many stops nobody."""
@@ -176,73 +181,43 @@ class _Judging:
         denied = self.gate.min_budget_remaining_ratio
         if floor is not None and self._is_below(floor) and not (denied is not None and self._is_below(denied)):
             yield self._left(floor, Outcome.WARN)
-        over = {(one.long_minutes, one.short_minutes) for one in self.gate.max_burn_rate if self._is_over(one)}
         for limit in self.gate.warn.max_burn_rate:
-            if (limit.long_minutes, limit.short_minutes) not in over and self._is_over(limit):
-                yield self._too_fast(limit, self._counts(limit.long_minutes), Outcome.WARN)
+            if self.windows.is_over(limit) and not any(
+                _same_windows(limit, one) and self.windows.is_over(one) for one in self.gate.max_burn_rate
+            ):
+                yield self._too_fast(limit, Outcome.WARN)
 
-    def _counts(self, minutes: int) -> WindowCounts:
-        return self.events.within(Interval(self.at_minute - minutes, self.at_minute))
-
-    def _is_over(self, limit: BurnLimit) -> bool:
-        windows = (limit.long_minutes, limit.short_minutes or limit.long_minutes)
-        return all(self._exceeds(self._counts(minutes), limit) for minutes in windows)
-
-    def _exceeds(self, counts: WindowCounts, limit: BurnLimit) -> bool:
-        """k / n > BR b, exactly."""
-        return counts.bad > limit.max_burn_ratio * self.objective.budget_ratio * counts.total
-
-    def _has_enough(self, counts: WindowCounts, limit: BurnLimit) -> bool:
-        """n >= 3 / (BR b); where nothing at all may be bad, any event tells."""
-        allowed = limit.max_burn_ratio * self.objective.budget_ratio
-        return allowed * counts.total >= _ENOUGH if allowed else counts.total > 0
-
-    def _coverage(self, minutes: int, counts: WindowCounts) -> float:
-        """The seen share of a window, as far as the objective has been observed: how old data are is judged apart."""
-        seen = self.events.observed
-        if seen is None:
-            return 0.0
-        length = min(seen.end, self.at_minute) - max(seen.start, self.at_minute - minutes)
-        return counts.covered_minutes / length if length > 0 else 0.0
-
-    def _too_fast(self, limit: BurnLimit, counts: WindowCounts, outcome: Outcome, note: str = "") -> GateReason:
-        message = f"{self._burns(limit, counts)}, {_number(limit.max_burn_rate)} is the limit{note}"
+    def _too_fast(self, limit: BurnLimit, outcome: Outcome, note: str = "") -> GateReason:
+        minutes, short = limit.long_minutes, limit.short_minutes
+        speeds = f"{_speed(self.windows.burn_rate(minutes))} times the sustainable speed over {_span(minutes)}"
+        if short:
+            speeds += f" and {_speed(self.windows.burn_rate(short))} over {_span(short)}"
+        message = f"the budget burns at {speeds}, {_number(limit.max_burn_rate)} is the limit{note}"
         if not self.objective.budget_ratio:
-            events = "event" if counts.bad == 1 else "events"
-            message = f"{counts.bad} bad {events} within {_span(limit.long_minutes)}, a target of 100 % allows none"
-        return self._burn_reason(limit, counts, outcome, message)
+            bad = self.windows.counts(minutes).bad
+            events = "event" if bad == 1 else "events"
+            message = f"{bad} bad {events} within {_span(minutes)}, a target of 100 % allows none"
+        return self._burn_reason(limit, minutes, outcome, message)
 
-    def _burns(self, limit: BurnLimit, counts: WindowCounts) -> str:
-        rate, short = _speed(self._burn_rate(counts)), limit.short_minutes
-        burns = f"the budget burns at {rate} times the sustainable speed over {_span(limit.long_minutes)}"
-        return f"{burns} and {_speed(self._burn_rate(self._counts(short)))} over {_span(short)}" if short else burns
+    def _too_few(self, limit: BurnLimit, minutes: int, outcome: Outcome, note: str) -> GateReason:
+        events = f"{self.windows.counts(minutes).total} events within {_span(minutes)}"
+        told = f"{events} are too few to tell whether the budget burns faster than {_number(limit.max_burn_rate)}"
+        return self._burn_reason(limit, minutes, outcome, f"{told}{note}")
 
-    def _unproven(self, limit: BurnLimit, counts: WindowCounts, why: str) -> GateReason:
-        message = f"{self._too_few(limit, counts, limit.long_minutes)}, and {why}"
-        return self._burn_reason(limit, counts, Outcome.UNKNOWN, message)
-
-    def _few(self, limit: BurnLimit, counts: WindowCounts, minutes: int) -> GateReason:
-        message = f"{self._too_few(limit, counts, minutes)}; what is left of it decides"
-        return self._burn_reason(limit, counts, Outcome.WARN, message)
-
-    def _too_few(self, limit: BurnLimit, counts: WindowCounts, minutes: int) -> str:
-        events = f"{counts.total} events within {_span(minutes)}"
-        return f"{events} are too few to tell whether the budget burns faster than {_number(limit.max_burn_rate)}"
-
-    def _burn_reason(self, limit: BurnLimit, counts: WindowCounts, outcome: Outcome, message: str) -> GateReason:
+    def _burn_reason(self, limit: BurnLimit, minutes: int, outcome: Outcome, message: str) -> GateReason:
         return GateReason(
             slo=self.report.slo,
             check="max_burn_rate",
             outcome=outcome,
             cause="insufficient" if outcome is Outcome.UNKNOWN else "",
             message=message,
-            observed=self._burn_rate(counts),
+            observed=self.windows.burn_rate(minutes),
             threshold=float(limit.max_burn_rate),
-            window_minutes=limit.long_minutes,
+            window_minutes=minutes,
         )
 
-    def _window_uncovered(self, minutes: int, counts: WindowCounts, least: Decimal) -> GateReason:
-        return self._uncovered(self._coverage(minutes, counts), least, f"the last {_span(minutes)}", minutes)
+    def _window_uncovered(self, minutes: int, least: Decimal) -> GateReason:
+        return self._uncovered(self.windows.coverage(minutes), least, f"the last {_span(minutes)}", minutes)
 
     def _unknown(
         self,
@@ -264,9 +239,6 @@ class _Judging:
             window_minutes=window,
         )
 
-    def _burn_rate(self, counts: WindowCounts) -> float | None:
-        return burn_rate_of(counts, self.objective.budget_ratio)
-
 
 def _speed(rate: float | None) -> str:
     """Three digits, rounded up, as towards the danger."""
@@ -275,13 +247,18 @@ def _speed(rate: float | None) -> str:
     return f"{math.ceil(rate * 10**digits) / 10**digits:.{digits}f}"
 
 
+def _same_windows(one: BurnLimit, other: BurnLimit) -> bool:
+    return (one.long_minutes, one.short_minutes) == (other.long_minutes, other.short_minutes)
+
+
 def _span(minutes: int) -> str:
     return format_duration(minutes * 60)
 
 
 def _percent(ratio: float) -> str:
     """Floored to a tenth of a percent, towards the danger: 24.99 % of 25 % is not 25 %."""
-    return f"{math.floor(Decimal(repr(ratio)) * 1000) / 10:g} %"
+    tenths = math.floor(Decimal(repr(ratio)) * 1000)
+    return f"{Decimal(tenths).scaleb(-1):.1f}".removesuffix(".0") + " %"
 
 
 def _exact(ratio: Decimal) -> str:
