@@ -277,3 +277,24 @@ def test_one_more_bad_event_never_makes_a_verdict_milder(
         made = EventSeries.from_minutes(NOW - minutes, bad_now, bad_now + good_now, np.ones(minutes))
         outcomes.append(verdict(of, made, SHORT).outcome)
     assert MILDEST_FIRST.index(outcomes[0]) <= MILDEST_FIRST.index(outcomes[1])
+
+
+def test_chance_hardly_ever_closes_a_gate_on_quiet_services_that_keep_their_promise() -> None:
+    """Ten events an hour, each bad with 0.1 %, as is allowed: P(X >= 2 of 10) = 4.5e-5, where counts alone deny 1 %.
+
+    Of services of which every second event is bad, P(X >= 2 of 10) = 98.9 % are found out.
+    """
+    chances = np.random.default_rng(7)
+    day = objective(window=RollingWindow(1440), min_observed_ratio=Decimal(0))
+    hour = gate(min_budget_remaining_ratio=None, max_burn_rate=limits(h1="14.4"))
+    plain = replace(hour, needs_evidence=False)
+
+    def denied(of: Gate, bad_events: list[int]) -> int:
+        made = [verdict(of, history(60, total=1 / 6, bad={30: events}), day) for events in bad_events]
+        return sum(one.outcome is DENY for one in made)
+
+    kept = chances.binomial(10, 0.001, 1000).tolist()
+    assert denied(hour, kept) == sum(events >= 2 for events in kept) <= 1
+    assert denied(plain, kept) == sum(events >= 1 for events in kept) >= 5
+    broken = chances.binomial(10, 0.5, 200).tolist()
+    assert denied(hour, broken) == sum(events >= 2 for events in broken) >= 190
