@@ -10,6 +10,7 @@ from slo.serving.views import IncidentView, Point
 
 SPARK_STEP, SPARK_TOP, SPARK_ZERO, SPARK_BOTTOM = 3, 1, 21, 29
 """Of a sparkline: between points, and where 100 %, 0 % and the least that is shown are."""
+_SPARK_HEIGHT = SPARK_ZERO - SPARK_TOP
 BAR_BELOW = 40
 """How far a bar reaches below nought, in percent of the budget; what is overspent by more looks alike."""
 
@@ -19,20 +20,20 @@ _GRID = 4
 
 def sparkline(points: Sequence[float | None]) -> str:
     """The path of what was left of the budget; gaps where nothing is known, a dot where that is all around."""
-    path, pen_down = [], False
+    path, command, least = [], "M", (SPARK_ZERO - SPARK_BOTTOM) / _SPARK_HEIGHT
     for number, ratio in enumerate(points):
-        if ratio is None or not math.isfinite(ratio):
-            pen_down = False
+        if ratio is None:
+            command = "M"
             continue
-        y = SPARK_ZERO - round(ratio * (SPARK_ZERO - SPARK_TOP))
-        path.append(f"{'L' if pen_down else 'M'}{number * SPARK_STEP} {min(max(y, SPARK_TOP), SPARK_BOTTOM)}")
-        pen_down = True
+        inside = least if ratio < least else 1.0 if ratio > 1 else ratio
+        path.append(f"{command}{number * SPARK_STEP} {SPARK_ZERO - round(inside * _SPARK_HEIGHT)}")
+        command = "L"
     return "".join(path) + ("h1" if len(path) == 1 else "")
 
 
 def bar(ratio: float | None) -> tuple[int, int]:
     """Start and length of a bar from nought, in percent; to the left for a budget that is overspent."""
-    if ratio is None or not math.isfinite(ratio):
+    if ratio is None:
         return 0, 0
     if ratio < 0:
         length = min(BAR_BELOW, math.ceil(-ratio * 100))
@@ -104,7 +105,7 @@ def _pieces(points: Sequence[Point]) -> list[list[Point]]:
     pieces: list[list[Point]] = []
     open_piece = False
     for point in points:
-        if point.remaining_ratio is None or not math.isfinite(point.remaining_ratio):
+        if point.remaining_ratio is None:
             open_piece = False
             continue
         if not open_piece:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from slo.decision import Decision, Outcome
 from slo.http.cards import Health, cards
 from slo.http.drawing import HEIGHT, WIDTH, chart
-from slo.http.overview import line_of
+from slo.http.overview import COLUMNS, line_of
 from slo.http.rendering import environment, group_text, path_of, span, time_element, web_address
 from slo.render.figures import consumed_percent, minutes, remaining_percent, share_percent, speed
 from slo.serving.views import Alert, Burn, ObjectiveView
@@ -78,6 +78,7 @@ def render_objective(
             elsewhere=_elsewhere(view),
             incidents=[(one, consumed_percent(one.consumed_ratio)) for one in view.incidents],
             points=[(one.minute, remaining_percent(one.remaining_ratio)) for one in view.burn_down],
+            columns=("State", "Group", *(name for _, name in COLUMNS[2:]), "Trend"),
             groups=[line_of(one) for one in view.groups],
             cards=cards(decisions),
             recent=recent,

@@ -12,7 +12,7 @@ from slo.render.figures import WORST_FIRST, order_of
 from slo.report import State
 from slo.serving.views import Row
 
-PAGE_ROWS = 500
+PAGE_ROWS = 1000
 """More rows than that are spread over pages; a browser lays so many out in a fraction of a second."""
 _LONGEST_TEXT = 200
 

@@ -15,6 +15,7 @@ from tests.page.shop import Shop, shop
 from tests.support.chromium import ChromiumMissingError, running_chromium
 
 Opened = Callable[..., Page]
+NO_SCRIPT = {"java_script_enabled": False}
 
 
 def _foreign(url: str, origin: str) -> list[str]:
@@ -64,6 +65,7 @@ def opened(chromium: Browser) -> Iterator[Opened]:
         def open_page(url: str, *, complaining: bool = False, **options: object) -> Page:
             context = chromium.new_context(**{"timezone_id": "UTC", "locale": "en-GB"} | options)  # type: ignore[arg-type]  # options by name
             contexts.callback(context.close)
+            context.set_default_timeout(15_000)
             page = context.new_page()
             origin = "/".join(url.split("/")[:3])
             if not complaining:
