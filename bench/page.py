@@ -2,7 +2,8 @@
 
 Real Chromium, real sockets on one machine, each visit in a fresh profile, rendered for it alone. Rendered: CPU time of
 the HTML. Usable: from the start of the navigation until the list is laid out and painted and the script listens;
-browser: CPU time of its main thread until then, which tells more on a machine with other work to do. Filter: from the last key until the list is the one that was asked for; 180 ms of it are the wait for one more key.
+browser: CPU time of its main thread until then, which tells more on a machine with other work to do. Filter: from the
+last key until the list is the one that was asked for; 180 ms of it are the wait for one more key.
 `--screenshots FOLDER` makes the pictures of docs/page.md instead.
 """
 
