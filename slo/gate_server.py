@@ -1,4 +1,4 @@
-"""A decision asked of a running service: one GET, bounded in bytes and in time, that sends its token nowhere else."""
+"""A decision asked of a running service: one request, bounded in bytes and in time; its token is sent nowhere else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, cast
@@ -36,37 +36,49 @@ class GateServer:
         except ValueError:
             usable = False
         if not usable or not self.url.isascii() or not self.url.isprintable() or " " in self.url:
-            raise UsageError(f"--server: {shown!r} is no address; write one such as https://slo.example.com")
+            raise UsageError(f"{shown!r} is no address of a service; write one such as https://slo.example.com")
         if parts.username is not None or parts.query or parts.fragment:
-            raise UsageError(f"--server: {shown!r} is more than an address; a token belongs into SLO_TOKEN")
+            raise UsageError(f"{shown!r} is more than an address; a token belongs into SLO_TOKEN")
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and " " not in self.token):
             raise UsageError("SLO_TOKEN: this is no token: it has other characters than one has")
 
-    def ask(self, gate: str, slos: Sequence[str], *, timeout_seconds: float) -> dict[str, Any]:
-        """The document of the decision. Raises UsageError for what the service does not know, SourceError otherwise."""
+    def ask(
+        self, gate: str, slos: Sequence[str], *, timeout_seconds: float, told: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The document of the decision; with something told, the service records it with the caller.
+
+        Raises UsageError for what the service does not know, SourceError otherwise.
+        """
         query = f"?{urlencode([('slo', slo) for slo in slos])}" if slos else ""
         path = f"{urlsplit(self.url).path.rstrip('/')}/gates/{quote(gate, safe='')}{query}"
         try:
-            status, content_type, body = self._get(path, timeout_seconds)
+            status, content_type, body = self._exchange(path, timeout_seconds, told)
         except TimeoutError:
             raise SourceUnreachableError(f"{self.url} gave no whole answer within {timeout_seconds:g} s") from None
         except OSError as error:
             raise SourceUnreachableError(f"{self.url} cannot be reached: {_reason(error)}") from None
         except (HTTPException, ValueError) as error:
             raise SourceResponseError(f"{self.url} does not answer in HTTP: {type(error).__name__}") from None
-        if status != 200:
+        is_decision = status == 200 or (status == 403 and told is not None and content_type != _PROBLEM)
+        if not is_decision:
             raise self._refusal(status, content_type, body)
-        return self._document(body, gate)
+        document = self._document(body, gate)
+        if told is not None and (document.get("allowed") is True) != (status == 200):
+            raise SourceResponseError(f"{self.url} answers {status} with a decision that says something else")
+        return document
 
-    def _get(self, path: str, timeout_seconds: float) -> tuple[int, str, bytes]:
+    def _exchange(self, path: str, timeout_seconds: float, told: Mapping[str, Any] | None) -> tuple[int, str, bytes]:
+        method, sent = ("GET", None) if told is None else ("POST", json.dumps(told).encode())
         deadline = time.monotonic() + timeout_seconds
         connection = self._connection(timeout_seconds)
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         try:
-            connection.request("GET", path, headers={**headers, "User-Agent": "slo-gate"})
-            with HTTPResponse(cast(socket.socket, Deadlined(connection.sock, deadline)), method="GET") as response:
+            if sent is not None:
+                headers["Content-Type"] = "application/json"
+            connection.request(method, path, body=sent, headers={**headers, "User-Agent": "slo-gate"})
+            with HTTPResponse(cast(socket.socket, Deadlined(connection.sock, deadline)), method=method) as response:
                 response.begin()
                 body = response.read(_MOST_BYTES + 1)
                 if len(body) > _MOST_BYTES:

@@ -22,6 +22,7 @@ from chaoslib.exceptions import InterruptExecution
 from slo.chaos.asking import Answer, Question
 from slo.clock import format_time, utc_now
 from slo.errors import UsageError
+from slo.gate_server import GateServer
 
 _LOG = logging.getLogger("chaostoolkit")
 _ARGUMENTS = ("gate", "url", "slos", "poll_seconds", "timeout_seconds", "attempts")
@@ -84,7 +85,7 @@ class Guard:
         """For the journal."""
         return {
             "gate": self.question.gate,
-            "url": self.question.url,
+            "url": self.question.server.url,
             "slos": list(self.question.slos),
             "before": _shown(self.before),
             "last": _shown(self.last),
@@ -215,7 +216,7 @@ def _guard(arguments: Mapping[str, Any], secrets: Any) -> Guard:
 
 
 def _key(question: Question) -> tuple[str, str, tuple[str, ...]]:
-    return question.url, question.gate, question.slos
+    return question.server.url, question.gate, question.slos
 
 
 def _new_guard(arguments: Mapping[str, Any], secrets: Any) -> Guard:
@@ -223,12 +224,12 @@ def _new_guard(arguments: Mapping[str, Any], secrets: Any) -> Guard:
         if name not in _ARGUMENTS:
             raise UsageError(f"there is no argument {name!r}; there are: {', '.join(_ARGUMENTS)}")
     slos = arguments.get("slos", [])
+    url = str(arguments.get("url") or os.environ.get("SLO_URL", ""))
     question = Question(
-        url=str(arguments.get("url") or os.environ.get("SLO_URL", "")),
+        server=GateServer(url, _token(secrets) or None),
         gate=str(arguments.get("gate", "")),
         slos=(slos,) if isinstance(slos, str) else tuple(str(slo) for slo in slos),
         timeout_seconds=_positive(arguments, "timeout_seconds", 3.0),
-        token=_token(secrets),
     )
     return Guard(question, _positive(arguments, "poll_seconds", 5.0), int(_positive(arguments, "attempts", 3.0)))
 

@@ -199,7 +199,7 @@ def test_a_gate_that_is_lost_stops_an_experiment(tmp_path: Path) -> None:
             service.close()
             journal = run.journal()
     assert journal["status"] == "interrupted"
-    assert journal["slo_gates"][0]["stopped"].endswith(" cannot be reached")
+    assert journal["slo_gates"][0]["stopped"].endswith("cannot be reached: Connection refused")
 
 
 def test_a_service_that_is_down_lets_nothing_begin(tmp_path: Path) -> None:
@@ -242,15 +242,17 @@ def answering(status: int, body: bytes, headers: dict[str, str]) -> Iterator[str
         server.server_close()
 
 
-ALLOWED = b'{"gate": "open", "decision": "allow", "allowed": true}'
+ALLOWED = b'{"schema": "slo.decision/v1", "gate": "open", "decision": "allow", "allowed": true}'
+OTHER = ALLOWED.replace(b"open", b"other")
+VAGUE = ALLOWED.replace(b"true", b'"true"')
 
 
 @pytest.mark.parametrize(
     ("status", "body", "headers"),
     [
         (200, b"<html>welcome", {}),
-        (200, b'{"gate": "other", "decision": "allow", "allowed": true}', {}),
-        (200, b'{"gate": "open", "decision": "allow", "allowed": "true"}', {}),
+        (200, OTHER, {}),
+        (200, VAGUE, {}),
         (200, ALLOWED[:-9], {}),
         (302, ALLOWED, {"Location": "/login"}),
         (403, ALLOWED, {}),
@@ -269,9 +271,9 @@ def test_what_is_no_decision_lets_nothing_begin(
     ("arguments", "told"),
     [
         ({"gate": "open", "url": "http://x", "gates": "open"}, "there is no argument 'gates'"),
-        ({"gate": "open"}, "url: write the address of the service"),
+        ({"gate": "open"}, "'' is no address of a service"),
         ({"url": "http://127.0.0.1:9"}, "gate: write the name of the gate"),
-        ({"gate": "open", "url": "http://u:p@127.0.0.1:9"}, "url: leave out the password"),
+        ({"gate": "open", "url": "http://u:p@127.0.0.1:9"}, "is more than an address; a token belongs into SLO_TOKEN"),
         ({"gate": "open", "url": "http://127.0.0.1:9", "poll_seconds": "often"}, "poll_seconds: write a number over 0"),
         ({"gate": "open", "url": "http://127.0.0.1:9", "slos": 7}, "the error budget's control failed: TypeError"),
     ],
@@ -309,4 +311,4 @@ def test_without_its_token_nothing_begins(tmp_path: Path) -> None:
     ):
         journal = run.journal()
     assert not run.begun
-    assert "answered 401" in journal["slo_gates"][0]["stopped"]
+    assert "answers 401" in journal["slo_gates"][0]["stopped"]
