@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from slo.analysis_options import add_backtest_options, add_incident_options
+from slo.analysis_options import add_backtest_options, add_incident_options, add_output_option
 from slo.correct_options import add_correct_options
 from slo.errors import UsageError
 from slo.record_options import add_decisions_options, add_override_options
@@ -120,6 +120,11 @@ def parser() -> ArgumentParser:
             "backtest",
             "replay a history through alert policies: what would have fired, when, and for what",
             _with_history(add_backtest_options),
+        ),
+        (
+            "forecast",
+            "when each budget will be gone or come back, in three scenarios, and how far to trust that",
+            _with_history(add_output_option),
         ),
     ):
         command = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
