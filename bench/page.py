@@ -15,11 +15,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from statistics import median
 
 from fastapi import FastAPI
+from PIL import Image
 from playwright.sync_api import Browser
 
 from slo.http.cards import health
@@ -143,7 +145,9 @@ def take_pictures(browser: Browser, known: Shop, folder: Path) -> None:
             page = context.new_page()
             page.goto(address + path)
             page.wait_for_selector("html[data-ready]", state="attached")
-            page.screenshot(path=folder / f"{name}.png", full_page=not name.startswith("phone"))
+            taken = page.screenshot(full_page=not name.startswith("phone"))
+            # A page has few colours: a palette makes the file a third as large.
+            Image.open(BytesIO(taken)).convert("RGB").quantize(128).save(folder / f"{name}.png", optimize=True)
             context.close()
 
 

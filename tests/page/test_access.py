@@ -69,7 +69,7 @@ def test_every_text_has_contrast(address: str, opened: Opened, path: str) -> Non
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     grounds = set()
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its words
+        page.emulate_media(color_scheme=scheme)
         seen, poor = page.evaluate(CONTRASTS)
         assert seen > 50
         assert (scheme, poor) == (scheme, [])
