@@ -16,6 +16,7 @@ from heapq import nsmallest
 from slo.clock import format_time
 from slo.gate import Gate, id_matches
 from slo.units import format_duration
+from slo.veto import Signal, VetoFinding, heard
 from slo.window import datetime_of
 
 MOST_REASONS = 20
@@ -31,7 +32,16 @@ class Outcome(Enum):
 
 _SEVERITY = {Outcome.ALLOW: 0, Outcome.WARN: 1, Outcome.UNKNOWN: 2, Outcome.DENY: 3}
 # Of reasons for the same outcome, what is most acute is told first: it is what a caller can do most about.
-_CHECKS = ("max_burn_rate", "min_budget_remaining", "freeze", "maintenance", "override", "no_objective", "data_age")
+_CHECKS = (
+    "max_burn_rate",
+    "min_budget_remaining",
+    "veto",
+    "freeze",
+    "maintenance",
+    "override",
+    "no_objective",
+    "data_age",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +125,17 @@ def fold(
     overrides: Sequence[Override] = (),
     next_cycle_at: datetime | None = None,
     cycle: int = 0,
+    vetoes: Sequence[VetoFinding] = (),
 ) -> Decision:
     """One decision from the verdicts of a gate, all of them or some; the worst wins.
 
     overrides: of any gate and time. cycle: which one the verdicts are of; in it the same question has the same id.
+    vetoes: what was found of those that the gate names; one that nothing was found of is unknown.
     """
     mine = [override for override in overrides if override.gate == gate.name]
     active = [override for override in mine if override.start <= at < override.until]
-    reasons, lifted, overridden_by = _overridden(gate, list(_reasons(gate, verdicts, at)), active, verdicts)
+    found = [*_reasons(gate, verdicts, at), *_vetoed(gate, vetoes, at)]
+    reasons, lifted, overridden_by = _overridden(gate, found, active, verdicts)
     outcome = worst_of(reason.outcome for reason in reasons)
     shown = _worst(gate, reasons, MOST_REASONS)
     shown += _worst(gate, lifted, MOST_REASONS - len(shown))
@@ -134,7 +147,7 @@ def fold(
         allowed=gate.dry_run or _allowed(gate, reasons),
         dry_run=gate.dry_run,
         data_age_seconds=_age_seconds(verdicts, at),
-        expires_at=_expiry(gate, verdicts, mine, at, next_cycle_at),
+        expires_at=_expiry(gate, verdicts, vetoes, mine, at, next_cycle_at),
         reasons=tuple(shown),
         decisive=0 if reasons else None,
         reasons_total=len(reasons) + len(lifted),
@@ -156,6 +169,17 @@ def _reasons(gate: Gate, verdicts: Sequence[Verdict], at: datetime) -> Iterator[
         yield from verdict.reasons
         if verdict.data_until is not None and now - verdict.data_until * 60 > limit:
             yield _stale(verdict, verdict.data_until, now, limit)
+
+
+def _vetoed(gate: Gate, findings: Sequence[VetoFinding], at: datetime) -> Iterator[GateReason]:
+    """What vetoes say for the gate as a whole."""
+    found = {finding.veto: finding for finding in findings}
+    for veto in gate.vetoes:
+        signal, message = heard(veto, found.get(veto.name), at, gate.max_data_age_seconds)
+        if signal is Signal.RAISED:
+            yield GateReason(slo="", check="veto", outcome=Outcome.DENY, message=message)
+        elif signal is Signal.UNKNOWN:
+            yield GateReason(slo="", check="veto", outcome=Outcome.UNKNOWN, cause="veto", message=message)
 
 
 def _stale(verdict: Verdict, data_until: int, now: int, limit: int) -> GateReason:
@@ -262,6 +286,7 @@ def _age_seconds(verdicts: Sequence[Verdict], at: datetime) -> float | None:
 def _expiry(
     gate: Gate,
     verdicts: Sequence[Verdict],
+    vetoes: Sequence[VetoFinding],
     overrides: Sequence[Override],
     at: datetime,
     next_cycle_at: datetime | None,
@@ -270,7 +295,8 @@ def _expiry(
     # Ages are of whole seconds, so that there is a first moment at which data are too old.
     too_old = timedelta(seconds=gate.max_data_age_seconds + 1)
     ends = {one.data_until for one in verdicts if one.data_until is not None}
-    moments += [moment for end in ends if (moment := datetime_of(end) + too_old) > at]
+    times = [*(datetime_of(end) for end in ends), *(finding.at for finding in vetoes)]
+    moments += [moment for time in times if (moment := time + too_old) > at]
     for freeze in (*gate.freeze, *gate.maintenance):
         if (change := freeze.next_change(at)) is not None:
             moments.append(change)

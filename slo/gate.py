@@ -10,7 +10,9 @@ from fnmatch import fnmatchcase
 from fractions import Fraction
 from functools import lru_cache
 
+from slo.governance import ChaosRules
 from slo.recurrence import Recurrence
+from slo.veto import Veto
 from slo.window import Interval, datetime_of, minute_of
 
 _DAY, _DAYS_AHEAD = 1440, 8
@@ -80,7 +82,8 @@ class Gate:
 
     objectives: ids, globs of ids, or label sets; on_unknown: "allow" or "deny" by cause, the key "default" for every
     other cause; needs_evidence: few events neither deny nor allow by chance (see slo.verdict); dry_run: it tells what
-    it would say, and lets everything through; min_coverage_ratio: beyond what each objective demands itself.
+    it would say, and lets everything through; min_coverage_ratio: beyond what each objective demands itself; chaos:
+    None where the gate does not govern which chaos may run.
     """
 
     name: str
@@ -96,6 +99,8 @@ class Gate:
     maintenance: tuple[Freeze, ...] = ()
     dry_run: bool = False
     description: str = ""
+    vetoes: tuple[Veto, ...] = ()
+    chaos: ChaosRules | None = None
 
     def allows_unknown(self, cause: str) -> bool:
         """Whether it lets through what it cannot judge for this cause."""

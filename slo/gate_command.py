@@ -14,13 +14,14 @@ from slo.commands import Result, asked_time, chosen_files, listed, progress_bar
 from slo.decision import Outcome, fold
 from slo.errors import SourceResponseError, UsageError
 from slo.gate import Gate, concerns, id_matches, longest_window_minutes, matches
-from slo.opening import DataChoice, choose_data, opened, timeout_of
+from slo.opening import DataChoice, choose_data, opened, servers_of, timeout_of
 from slo.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from slo.decision import Decision, Verdict
     from slo.objective import Objective
     from slo.reporting import Evaluation
+    from slo.veto import VetoFinding
 
 OPEN, CLOSED, SOURCE_FAILED = 0, 1, 3
 OUTPUTS = ("text", "json")
@@ -65,7 +66,7 @@ def _decided_here(arguments: Namespace, settings: Settings) -> Result:
     chosen = _gate_of(spec.gates, arguments.name)
     objectives = _objectives_of(chosen, spec.objectives, arguments.globs)
     verdicts, failed, at = _verdicts(chosen, objectives, choice, asked_at, arguments.globs)
-    decision = fold(chosen, verdicts, at=at)
+    decision = fold(chosen, verdicts, at=at, vetoes=_heard(chosen, arguments, settings, at))
     code = OPEN if decision.allowed else CLOSED
     if failed and choice.ledger is None and decision.outcome is not Outcome.DENY:
         code = SOURCE_FAILED
@@ -112,6 +113,16 @@ def _verdicts(
         verdicts, failed = [_verdict(chosen, one, at) for one in found], _failures(found)
     is_live = asked_at is None and (choice.ledger is not None or choice.servers is not None)
     return verdicts, failed, utc_now() if is_live else at
+
+
+def _heard(chosen: Gate, arguments: Namespace, settings: Settings, at: datetime) -> Sequence[VetoFinding]:
+    """What the gate's vetoes say at the time of the decision."""
+    if not chosen.vetoes:
+        return ()
+    from slo.source.condition import evaluate_vetoes
+
+    servers, timeout = servers_of(arguments, settings), timeout_of(arguments, settings)
+    return evaluate_vetoes(chosen.vetoes, servers, at=at, timeout_seconds=timeout)
 
 
 def _verdict(chosen: Gate, one: Evaluation, at: datetime) -> Verdict:

@@ -19,8 +19,10 @@ from slo.window import datetime_of, minute_of
 
 if TYPE_CHECKING:
     from slo.collecting import CollectedSource
+    from slo.gate import Gate
     from slo.objective import Objective
     from slo.source.protocol import ReportSource, Source
+    from slo.veto import VetoFinding
 
 _DEMO_AT = "2026-11-01T00:00:00Z"
 _NO_DATA = (
@@ -28,6 +30,7 @@ _NO_DATA = (
     "--data FILE or --demo"
 )
 _FRESH = timedelta(minutes=10)
+_VETO_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,27 @@ def _scraped(arguments: Namespace, stack: ExitStack) -> dict[str, CollectedSourc
     interval = check_duration(arguments.scrape_interval, "--scrape-interval")
     scraper = stack.enter_context(Scraper(targets, interval_seconds=interval))
     return {"": CollectedSource(reader=scraper, lag_seconds=0.0, rereads=False)}
+
+
+def veto_evaluator(
+    arguments: Namespace, settings: Settings
+) -> Callable[[Sequence[Gate], datetime], Mapping[str, Sequence[VetoFinding]]]:
+    """Evaluates the vetoes of gates at a time, on the servers of flags and settings; side by side, and not for long."""
+    servers, timeout_seconds = servers_of(arguments, settings), min(timeout_of(arguments, settings), _VETO_SECONDS)
+
+    def evaluated(gates: Sequence[Gate], at: datetime) -> Mapping[str, Sequence[VetoFinding]]:
+        asked = [(gate.name, veto) for gate in gates for veto in gate.vetoes]
+        if not asked:
+            return {}
+        from slo.source.condition import evaluate_vetoes
+
+        findings = evaluate_vetoes([veto for _, veto in asked], servers, at=at, timeout_seconds=timeout_seconds)
+        found: dict[str, list[VetoFinding]] = {}
+        for (name, _), finding in zip(asked, findings, strict=True):
+            found.setdefault(name, []).append(finding)
+        return found
+
+    return evaluated
 
 
 def timeout_of(arguments: Namespace, settings: Settings) -> float:

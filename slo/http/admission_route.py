@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from slo.http.admission import Review, answered, passed, read_review
+from slo.http.admission import Review, answered, passed, read_review, ungoverned
 from slo.http.asking import json_object, parameters
 from slo.http.described import SLO, body, in_path, ref, responses
 from slo.http.problem import not_found
@@ -32,7 +32,8 @@ def operations(service: Service) -> Sequence[Operation]:
         if not asked.dry_run:
             service.writes.take(caller)
         given = await service.deciding.answer(gate, patterns)
-        answer = answered(asked, given)
+        rules = service.deciding.snapshot.gates[given.decision.gate].gate.chaos
+        answer = answered(asked, given, ungoverned(asked, rules, at=service.now()))
         if not asked.dry_run:
             entry = CallerEntry(
                 at=service.now(),

@@ -170,6 +170,7 @@ class Deciding:
             overrides=cycle.overrides,
             next_cycle_at=snapshot.next_cycle_at,
             cycle=snapshot.cycle,
+            vetoes=state.vetoes,
         )
 
     def _remember(self, cycle: _Cycle, asked: Asked, decision: Decision) -> Given:

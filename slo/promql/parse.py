@@ -16,6 +16,7 @@ from slo.selector import Matcher, MatchOp, Selector
 MAX_CHARACTERS = 4096
 # The parser's time grows with the square of their number; outside of quotes a selector needs none.
 _MAX_OPERATORS = 50
+_MOST_QUERY_OPERATORS = 100
 _OPERATOR = re.compile(r"[-+*/%^(]")
 _LITERAL = re.compile(r""" "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | `[^`]*` """, re.DOTALL | re.VERBOSE)
 
@@ -45,6 +46,25 @@ def parse_selector(text: str) -> Selector:
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"a selector has at most {MAX_CHARACTERS} characters, this has {len(text)}")
     return _like_another(text) or parse_in_full(text)
+
+
+def parse_query(text: str) -> str:
+    """The text, if it is a query that gives numbers at one time. Raises ValueError that says what it is instead."""
+    if not text.strip():
+        raise ValueError('the query is empty; write PromQL such as ALERTS{alertstate="firing"}')
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"a query has at most {MAX_CHARACTERS} characters, this has {len(text)}")
+    if len(_OPERATOR.findall(_LITERAL.sub("", text))) > _MOST_QUERY_OPERATORS:
+        raise ValueError("the query has too many operators; record a part of it by a rule")
+    try:
+        found: object = promql.parse(text)
+        while isinstance(found, promql.ParenExpr):
+            found = found.expr
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"not PromQL: {_syntax(str(error))}") from None
+    if isinstance(found, (promql.MatrixSelector, promql.SubqueryExpr, promql.StringLiteral)):
+        raise ValueError("the query gives no number at one time; write an instant vector or a number")
+    return text
 
 
 def _like_another(text: str) -> Selector | None:

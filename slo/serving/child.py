@@ -17,7 +17,7 @@ from pathlib import Path
 from slo.clock import utc_now
 from slo.collecting import Collecting, Pace
 from slo.errors import LedgerError, SLOError
-from slo.opening import collected_sources
+from slo.opening import collected_sources, veto_evaluator
 from slo.redaction import without_password
 from slo.render.text import printable
 from slo.serving.files import ObjectiveFiles
@@ -70,6 +70,7 @@ class _Child:
             channel,
             folder,
             notices,
+            vetoes=veto_evaluator(arguments, settings),
             cycle_seconds=settings.cycle_seconds,
             now=utc_now,
         )

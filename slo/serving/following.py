@@ -11,6 +11,7 @@ from pathlib import Path
 from slo.collecting import CollectedSource, Follower, Plan
 from slo.errors import LedgerError
 from slo.events import Events
+from slo.gate import Gate
 from slo.ledger.collector import CycleResult
 from slo.ledger.counters import Counters
 from slo.ledger.memory import LedgerMemory
@@ -20,6 +21,7 @@ from slo.opening import newest_complete
 from slo.redaction import without_password
 from slo.reporting import Evaluation, evaluations
 from slo.serving.files import ObjectiveFiles
+from slo.serving.gate_state import Vetoes
 from slo.serving.messages import Channel
 from slo.serving.notices import Notices
 from slo.serving.publishing import Cycle, newest_minute, snapshot_parts
@@ -35,7 +37,8 @@ Sources = Callable[[Sequence[Objective]], dict[str, CollectedSource]]
 class Publishing(Follower):
     """Keeps the ledger in memory, and publishes a snapshot after every cycle.
 
-    sources: where a set of objectives is collected from. folder: where snapshots are written to. now: as the clock.
+    sources: where a set of objectives is collected from. folder: where snapshots are written to. vetoes: evaluates
+    those of gates at a time. now: as the clock.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Publishing(Follower):
         folder: Path,
         notices: Notices,
         *,
+        vetoes: Callable[[Sequence[Gate], datetime], Vetoes],
         cycle_seconds: float,
         now: Callable[[], datetime],
     ) -> None:
@@ -54,6 +58,7 @@ class Publishing(Follower):
         self._channel = channel
         self._folder = folder
         self._notices = notices
+        self._vetoes = vetoes
         self._cycle_seconds = cycle_seconds
         self._now = now
         self._number = 0
@@ -147,6 +152,7 @@ class Publishing(Follower):
             next_at=self._next_at(now),
             status=self._status(newest, None),
             count_ever=lambda slo, events: self._totals(slo, events, minute_of(at)),
+            vetoes=self._vetoes(self._spec.gates, now),
         )
         self._write(b"".join(snapshot_parts(self._spec, evaluated, cycle, at=at)))
         self._seconds = time.monotonic() - self._begun

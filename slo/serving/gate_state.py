@@ -16,11 +16,13 @@ from slo.decision import GateReason, Outcome, Verdict
 from slo.gate import Gate
 from slo.serving.frozen import dumps, loads
 from slo.serving.sections import Sections
+from slo.veto import VetoFinding
 
 _OUTCOMES = tuple(Outcome)
 _NO_DATA = -1
 
 Numbers = npt.NDArray[np.int32]
+Vetoes = Mapping[str, Sequence[VetoFinding]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +30,15 @@ class GateState:
     """A gate in one cycle.
 
     slos: the ids that it asks about when no others are named, in the order of the report. verdicts: on these, and on
-    the groups of its objectives. labels: of each of them, those of its group among them.
+    the groups of its objectives. labels: of each of them, those of its group among them. vetoes: what was found of
+    them.
     """
 
     gate: Gate
     slos: Sequence[str]
     verdicts: Mapping[str, Verdict]
     labels: Mapping[str, Mapping[str, str]]
+    vetoes: tuple[VetoFinding, ...] = ()
 
 
 class Judged:
@@ -65,12 +69,13 @@ class Judged:
         }
 
 
-def gate_sections(judged: Sequence[Judged], data_until: Iterable[int | None]) -> dict[str, bytes]:
-    """data_until: of every entry of the report."""
+def gate_sections(judged: Sequence[Judged], data_until: Iterable[int | None], vetoes: Vetoes) -> dict[str, bytes]:
+    """data_until: of every entry of the report. vetoes: by the gate's name."""
     until = [_NO_DATA if minute is None else minute for minute in data_until]
     found = {"gates": dumps([one.gate for one in judged]), "data_until": np.array(until, np.int32).tobytes()}
     for place, one in enumerate(judged):
         found |= one.sections(place)
+    found["vetoes"] = dumps({gate: tuple(some) for gate, some in vetoes.items()})
     return found
 
 
@@ -79,12 +84,19 @@ def gate_states(
 ) -> Mapping[str, GateState]:
     """By the gate's name. ids: of the report; labels: of one of them."""
     gates: list[Gate] = loads(sections["gates"])
+    vetoes: Vetoes = loads(sections["vetoes"])
     states = {}
     for place, gate in enumerate(gates):
         numbers = sections.numbers(f"gate{place}_numbers", np.int32)
         verdicts = _Verdicts(gate.name, sections, place, ids)
         named = _Ids(ids, numbers[sections.numbers(f"gate{place}_named", np.bool_)])
-        states[gate.name] = GateState(gate=gate, slos=named, verdicts=verdicts, labels=_Labels(verdicts, labels))
+        states[gate.name] = GateState(
+            gate=gate,
+            slos=named,
+            verdicts=verdicts,
+            labels=_Labels(verdicts, labels),
+            vetoes=tuple(vetoes.get(gate.name, ())),
+        )
     return MappingProxyType(states)
 
 

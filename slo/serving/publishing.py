@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -21,7 +21,7 @@ from slo.gate import matches
 from slo.render.figures import danger
 from slo.render.report_json import SCHEMA, objective_document
 from slo.reporting import Evaluation, evaluations
-from slo.serving.gate_state import Judged, gate_sections
+from slo.serving.gate_state import Judged, Vetoes, gate_sections
 from slo.serving.rows import view_of
 from slo.serving.sections import Ends, encoded, joined
 from slo.serving.series_text import Measurement, Totals, series_text
@@ -42,13 +42,14 @@ CountEver = Callable[[str, Events], Totals | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycle:
-    """One cycle of the collector. count_ever: what the counters tell."""
+    """One cycle of the collector. count_ever: what the counters tell. vetoes: what was found of them, by gate."""
 
     number: int
     made_at: datetime
     next_at: datetime
     status: CollectorStatus
     count_ever: CountEver
+    vetoes: Vetoes = field(default_factory=dict)
 
 
 def make_snapshot(
@@ -61,6 +62,7 @@ def make_snapshot(
     next_cycle_at: datetime | None = None,
     status: CollectorStatus | None = None,
     simulated: bool = False,
+    vetoes: Vetoes | None = None,
 ) -> bytes:
     """A snapshot without a collector: of what a source has at one time. See Snapshot.open."""
     made_at = made_at or at
@@ -80,6 +82,7 @@ def make_snapshot(
         next_at=next_cycle_at or made_at,
         status=status or fine,
         count_ever=since_first_seen(minute_of(at)),
+        vetoes=vetoes or {},
     )
     return b"".join(snapshot_parts(spec, evaluated, of_cycle, at=at))
 
@@ -114,7 +117,7 @@ def snapshot_parts(spec: Spec, evaluated: Sequence[Evaluation], cycle: Cycle, *,
         "views_edges": page_edges.tobytes(),
         "families": _families(evaluated),
         "ranks": _ranks(evaluated),
-        **gate_sections(_judged(spec, evaluated, at), (one.report.data_until for one in evaluated)),
+        **gate_sections(_judged(spec, evaluated, at), (one.report.data_until for one in evaluated), cycle.vetoes),
     }
     yield from encoded(facts, sections)
 

@@ -14,11 +14,13 @@ from zoneinfo import ZoneInfo
 
 from slo.alert_policy import ABSENT, Notification
 from slo.gate import NO_WARNINGS, BurnLimit, Freeze, Gate, WarnLevel
+from slo.governance import ChaosRules
 from slo.objective import SLI, EmptySlice, LatencySLI, ProbeSLI, RatioSLI, TimeSlices
 from slo.recurrence import Recurrence
 from slo.selector import Selector
 from slo.spec import values
 from slo.spec.reading import Keys, converted, dict_of, list_of, one_of, optional, required, text_or_mapping
+from slo.veto import Veto
 from slo.window import CalendarUnit, CalendarWindow, RollingWindow
 
 Labels = Mapping[str, str]
@@ -105,6 +107,16 @@ def _gate(max_data_age: int, evidence: str, on_unknown: Mapping[str, str], **fie
     )
 
 
+def _vetoes(found: list[Veto]) -> tuple[Veto, ...]:
+    if len({veto.name for veto in found}) < len(found):
+        raise ValueError("two vetoes have the same name; choose another one")
+    return tuple(found)
+
+
+def _chaos(max_duration: int | None, **fields: Any) -> ChaosRules:
+    return ChaosRules(max_duration_seconds=max_duration * 60 if max_duration else None, **fields)
+
+
 TEXT = converted(values.as_long_text)
 NAME = converted(values.as_text, values.as_name)
 LABEL_NAME = converted(values.as_text, values.as_label_name)
@@ -116,9 +128,11 @@ LINK = converted(values.as_text, values.as_link)
 SHARE = converted(values.as_share)
 TARGET = converted(values.as_target)
 SELECTOR = converted(values.as_selector)
-CAUSES = ("stale", "no_data", "young", "coverage", "no_traffic", "insufficient", "no_objective")
+CAUSES = ("stale", "no_data", "young", "coverage", "no_traffic", "insufficient", "no_objective", "veto")
 """Why a gate may not know."""
 _MOST_FREEZES = 100
+_MOST_VETOES = 20
+_MOST_LISTED = 1000
 
 CALENDAR = Keys(
     _calendar,
@@ -217,6 +231,34 @@ WARN = Keys(
         "max_burn_rate": optional(_LIMITS, ()),
     },
 )
+VETO = Keys(
+    Veto,
+    {
+        "name": required(NAME),
+        "query": required(converted(values.as_query)),
+        "prometheus": optional(NAME, ""),
+        "when_absent": required(one_of("deny", "allow", "unknown")),
+        "reason": optional(TEXT, ""),
+    },
+)
+_KUBERNETES_NAMES = list_of(
+    converted(values.as_text, values.as_kubernetes_name), least=1, most=_MOST_LISTED, convert=_distinct
+)
+CHAOS = Keys(
+    _chaos,
+    {
+        "faults": required(_KUBERNETES_NAMES),
+        "namespaces": required(_KUBERNETES_NAMES),
+        "labels": required(list_of(converted(values.as_target_labels), least=1, most=_MOST_LISTED, convert=tuple)),
+        "service_accounts": required(_KUBERNETES_NAMES),
+        "hours": optional(list_of(converted(values.as_hours), least=1, most=_MOST_LISTED, convert=tuple), ()),
+        "time_zone": optional(converted(values.as_text, values.as_zone), "UTC"),
+        "max_duration": optional(MINUTES),
+        "max_budget_share": optional(SHARE, Decimal("0.25"), "max_budget_share_ratio"),
+        "cool_down": optional(WAIT, 10, "cool_down_minutes"),
+        "cool_down_after_halt": optional(WAIT, 60, "cool_down_after_halt_minutes"),
+    },
+)
 GATE = Keys(
     _gate,
     {
@@ -235,6 +277,8 @@ GATE = Keys(
         "freeze": optional(_FREEZES, ()),
         "maintenance": optional(_FREEZES, ()),
         "dry_run": optional(TRUTH, False),
+        "vetoes": optional(list_of(VETO, most=_MOST_VETOES, convert=_vetoes), ()),
+        "chaos": optional(CHAOS),
     },
 )
 DOCUMENT = Keys(

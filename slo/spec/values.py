@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from slo.clock import parse_time
 from slo.errors import UsageError
+from slo.governance import DAYS, Hours, Labels, equal_labels
 from slo.objective import Comparison
-from slo.promql.parse import parse_selector
+from slo.promql.parse import parse_query, parse_selector
 from slo.selector import Selector
 from slo.units import parse_duration, parse_ratio
 
@@ -29,6 +30,14 @@ _ZONE = re.compile(
 _NAIVE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d)?", re.ASCII)
 _WHOLE = re.compile(r"([+-]?\d+(?:_\d+)*)(?:\.0+)?", re.ASCII)
 _FINE_SECONDS = re.compile(r"(\d{0,12}\.\d{1,12})(ms|s)", re.ASCII)
+_DAY_NAME = "(?:mon|tue|wed|thu|fri|sat|sun)"
+_HOURS = re.compile(
+    rf"(?P<days>{_DAY_NAME}(?:-{_DAY_NAME})?(?:,{_DAY_NAME}(?:-{_DAY_NAME})?){{0,6}}) "
+    r"(?P<h1>\d\d):(?P<m1>[0-5]\d)-(?P<h2>\d\d):(?P<m2>[0-5]\d)",
+    re.ASCII,
+)
+_DAY_MINUTES = 1440
+_KUBERNETES_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _LONGEST_TEXT = 2000
 _LONGEST_NUMBER = 4300
 _MOST_GROUPS = 10_000
@@ -131,6 +140,41 @@ def as_slice_length(value: Any) -> int:
 
 def as_selector(value: Any) -> Selector:
     return parse_selector(as_text(value))
+
+
+def as_query(value: Any) -> str:
+    return parse_query(as_text(value))
+
+
+def as_hours(value: Any) -> Hours:
+    """Days and times such as mon-fri 09:00-17:00; the times are on the clocks of a zone that stands elsewhere."""
+    match = _HOURS.fullmatch(as_text(value).strip().lower())
+    if match is None:
+        raise ValueError("write days and times such as 'mon-fri 09:00-17:00'; an end at midnight is 24:00")
+    days: list[int] = []
+    for part in match["days"].split(","):
+        first, _, last = part.partition("-")
+        start, end = DAYS.index(first), DAYS.index(last or first)
+        if end < start:
+            raise ValueError("the days of a stretch stand in the order of the week, from mon to sun")
+        days += range(start, end + 1)
+    start, end = (int(match[f"h{edge}"]) * 60 + int(match[f"m{edge}"]) for edge in (1, 2))
+    if not start < end <= _DAY_MINUTES:
+        raise ValueError("the end comes after the start on the same day; write two entries for a stretch over midnight")
+    return Hours(days=tuple(sorted(set(days))), start_minute=start, end_minute=end)
+
+
+def as_target_labels(value: Any) -> Labels:
+    labels = equal_labels(as_text(value))
+    if not labels:
+        raise ValueError("write labels and what they must be, such as app=frontend or app=frontend,tier=web")
+    return labels
+
+
+def as_kubernetes_name(text: str) -> str:
+    if not _KUBERNETES_NAME.fullmatch(text):
+        raise ValueError("write a name as Kubernetes has it, such as cloudshop-prod")
+    return text
 
 
 def as_histogram(value: Any) -> Selector:

@@ -21,6 +21,8 @@ MAPPINGS = (
     schema.GATE,
     schema.WARN,
     schema.FREEZE,
+    schema.VETO,
+    schema.CHAOS,
 )
 
 
