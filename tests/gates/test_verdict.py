@@ -147,6 +147,15 @@ def test_a_limit_of_nought_allows_no_bad_event_either() -> None:
     assert found(none, history(bad={60: 1})) == []
 
 
+def test_an_hour_without_events_is_no_evidence_where_none_may_be_bad() -> None:
+    """The last hour is empty, and ten minutes before it one event of many was bad."""
+    total, bad = np.full(PERIOD, 100.0), np.zeros(PERIOD)
+    total[-60:], bad[-70] = 0, 1
+    quiet = EventSeries.from_minutes(NOW - PERIOD, bad, total, np.ones(PERIOD))
+    none = gate(min_budget_remaining_ratio=None, max_burn_rate=limits(h1="0"))
+    assert found(none, quiet) == [("max_burn_rate", UNKNOWN, "insufficient")]
+
+
 def test_levels_of_warning_let_through_and_are_not_told_beside_a_denial() -> None:
     careful = gate(
         max_burn_rate=limits(h1="14.4"),
