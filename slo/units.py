@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 MINUTE_MS = 60_000
 
@@ -38,6 +39,7 @@ def parse_duration(text: str) -> Decimal:
     return sum((Decimal(number) * _SECONDS_PER_UNIT[unit] for number, unit in parts), Decimal(0))
 
 
+@lru_cache(maxsize=4096)
 def format_duration(seconds: int) -> str:
     """The shortest spelling in days, hours, minutes and seconds: 86400 is "1d", 5400 is "1h30m"."""
     text = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,10 +38,10 @@ def sparkline(points: tuple[Point, ...], window: Interval) -> tuple[float | None
     """The burn-down at even distances over the window; None before it begins."""
     if not points:
         return ()
-    minutes = np.array([point.minute for point in points])
-    wanted = np.linspace(window.start, window.end, SPARKS)
-    found = np.searchsorted(minutes, wanted, side="right") - 1
-    return tuple(None if one < 0 else points[one].remaining_ratio for one in found.tolist())
+    minutes = [point.minute for point in points]
+    wanted = (window.start + window.minutes * number // (SPARKS - 1) for number in range(SPARKS))
+    found = (bisect_right(minutes, minute) - 1 for minute in wanted)
+    return tuple(None if one < 0 else points[one].remaining_ratio for one in found)
 
 
 def _bad_events(events: Events, everything: Events, window: Interval) -> tuple[Minutes, Minutes]:

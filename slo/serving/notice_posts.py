@@ -121,10 +121,10 @@ def _alert(notice: Notice) -> dict[str, Any]:
 
 def _told(error: Exception) -> str:
     """The kind of failure; the text of the library's errors holds the whole address."""
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "no connection"
     if isinstance(error, urllib3.exceptions.TimeoutError):
         return "no answer in time"
     if isinstance(error, urllib3.exceptions.SSLError):
         return "its certificate is not trusted"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return "no connection"
     return type(error).__name__
