@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from slo.clock import utc_now
 from slo.decision import Outcome, Override
@@ -206,17 +206,26 @@ class Record:
     # What follows runs in the writer's thread.
 
     def _write(self, jobs: Sequence[Job]) -> list[list[int]]:
-        rows = [{**values, "writer": self._name} for job in jobs for values in job]
+        numbers: list[list[int]] = []
         try:
             with self._database.transaction(writes=True) as connection:
-                numbers = iter(connection.execute(_ADDED, rows).scalars().all())
+                for is_one, some in groupby(jobs, lambda job: len(job) == 1):
+                    numbers += self._add(connection, list(some), is_numbered=is_one)
         except RecordError as error:
             self._write_failure = str(error)
             raise
         self._write_failure = None
-        if any(row["until"] is not None for row in rows):
+        if any(values["until"] is not None for job in jobs for values in job):
             self._read_overrides_again()
-        return [list(islice(numbers, len(job))) for job in jobs]
+        return numbers
+
+    def _add(self, connection: Connection, jobs: Sequence[Job], *, is_numbered: bool) -> list[list[int]]:
+        """One statement for all. Nobody asks for the numbers of many entries, and they take time."""
+        rows = [{**values, "writer": self._name} for job in jobs for values in job]
+        if is_numbered:
+            return [[number] for number in connection.execute(_ADDED, rows).scalars()]
+        connection.execute(ENTRY.insert(), rows)
+        return [[] for _ in jobs]
 
     def _look_around(self) -> None:
         """Overrides of other processes, whether writing works again, and, once a day, what is old."""

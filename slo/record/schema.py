@@ -53,7 +53,7 @@ ENTRY = Table(
 
 Index("entry_key", ENTRY.c.kind, ENTRY.c.gate, ENTRY.c.slo, ENTRY.c.id)
 Index("entry_gate", ENTRY.c.gate, ENTRY.c.id)
-Index("entry_slo", ENTRY.c.slo, ENTRY.c.id)
+Index("entry_slo", ENTRY.c.slo, ENTRY.c.gate, ENTRY.c.id)
 Index("entry_at", ENTRY.c.at)
 _HAS_END = ENTRY.c.until.is_not(None)
 Index("entry_until", ENTRY.c.until, sqlite_where=_HAS_END, postgresql_where=_HAS_END)
