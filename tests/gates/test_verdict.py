@@ -90,6 +90,14 @@ def test_of_ten_events_one_bad_one_may_be_chance_and_two_are_not() -> None:
     assert found(day, two) == [("max_burn_rate", DENY, "")]
 
 
+def test_a_budget_of_one_event_is_taken_at_its_word_and_less_is_not() -> None:
+    """Two bad of 1,000: P(X >= 2) is 0.26."""
+    minute = np.eye(1, 5000)[0]
+    for total, answer in ((1000, (DENY, "")), (999, (UNKNOWN, "insufficient"))):
+        events = EventSeries.from_minutes(NOW - 5000, minute * 2, minute * total, np.ones(5000))
+        assert found(NOT_EMPTY, events) == [("min_budget_remaining", *answer)]
+
+
 def test_without_evidence_counts_decide_however_few() -> None:
     plain = gate(min_budget_remaining_ratio=Decimal(0), max_burn_rate=limits(h24="14.4", h1="1"), needs_evidence=False)
     assert found(plain, history(10_000, total=0.001, bad={100: 1})) == [
@@ -222,6 +230,13 @@ def test_how_old_the_data_are_is_not_held_against_a_window() -> None:
     )
     made = verdict(gate(min_budget_remaining_ratio=None, max_burn_rate=limits(h6="1")), late)
     assert (made.outcome, made.data_until) == (ALLOW, NOW - 120)
+    plain = gate(
+        min_budget_remaining_ratio=None,
+        max_burn_rate=limits(h6="1"),
+        needs_evidence=False,
+        min_coverage_ratio=Decimal("0.95"),
+    )
+    assert found(plain, late) == []
 
 
 def test_groups_are_judged_by_their_own_events() -> None:
