@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-run: setup ## the error budgets of SLO_PROMETHEUS_URL, or of a demo shop that is started and collected from
+run: setup ## the service with its page, over SLO_PROMETHEUS_URL or over a demo shop that is started, until Ctrl-C
 	@scripts/run.sh
 
 generate: setup ## rules/ and dashboards/ anew from examples/cloudshop.yaml

@@ -65,6 +65,10 @@ def _run(arguments: Sequence[str]) -> int:
 def _command(name: str) -> Callable[[Namespace], Result]:
     if name == "collect":
         from slo.ledger_commands import COMMANDS
+    elif name == "serve":
+        from slo.serve_command import COMMANDS
+    elif name == "token":
+        from slo.token_command import COMMANDS
     elif name == "ledger":
         from slo.ledger_verbs import COMMANDS
     elif name in ("import", "export"):

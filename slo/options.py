@@ -11,6 +11,7 @@ from slo.analysis_options import add_backtest_options, add_incident_options, add
 from slo.correct_options import add_correct_options
 from slo.errors import UsageError
 from slo.record_options import add_decisions_options, add_override_options
+from slo.service_options import add_serve_options, add_token_options
 
 
 class _Parser(ArgumentParser):
@@ -90,6 +91,16 @@ def parser() -> ArgumentParser:
             "collect",
             "count every event once and keep the counts in a ledger, until stopped",
             _add_collect_options,
+        ),
+        (
+            "serve",
+            "collect, and answer over HTTP whether a deploy or a chaos run may go on; a page for people",
+            _add_serve_options,
+        ),
+        (
+            "token",
+            "make a token for a caller of the service",
+            add_token_options,
         ),
         (
             "ledger",
@@ -290,6 +301,16 @@ def _add_ledger_option(parser: ArgumentParser) -> None:
 
 
 def _add_collect_options(parser: ArgumentParser) -> None:
+    _add_collecting_options(parser)
+    parser.add_argument(
+        "--cycles",
+        type=int,
+        metavar="N",
+        help="stop after so many cycles; 1 catches up and ends",
+    )
+
+
+def _add_collecting_options(parser: ArgumentParser) -> None:
     _add_files(parser)
     _add_prometheus_options(parser)
     _add_ledger_option(parser)
@@ -305,12 +326,6 @@ def _add_collect_options(parser: ArgumentParser) -> None:
         metavar="DURATION",
         default="15s",
         help="how often (15s)",
-    )
-    parser.add_argument(
-        "--cycles",
-        type=int,
-        metavar="N",
-        help="stop after so many cycles; 1 catches up and ends",
     )
 
 
@@ -333,6 +348,11 @@ def _with_history(add_more: Callable[[ArgumentParser], None]) -> Callable[[Argum
 
 def _add_correct_verbs(parser: ArgumentParser) -> None:
     add_correct_options(parser, _add_ledger_option)
+
+
+def _add_serve_options(parser: ArgumentParser) -> None:
+    _add_collecting_options(parser)
+    add_serve_options(parser)
 
 
 def _add_ledger_verbs(parser: ArgumentParser) -> None:

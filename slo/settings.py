@@ -18,6 +18,7 @@ from types import MappingProxyType
 from slo.errors import UsageError
 from slo.server_settings import UNNAMED, read_servers
 from slo.server_settings import check_prometheus_url as check_prometheus_url
+from slo.service_settings import SERVICE_KEYS, SERVICE_PATHS, ServiceSettings, read_service_settings
 from slo.source.server import Server
 from slo.units import parse_duration
 
@@ -36,6 +37,7 @@ _KEYS = (
     "token",
     "notice_webhook",
     "alertmanager_url",
+    *SERVICE_KEYS,
 )
 
 
@@ -56,6 +58,7 @@ class Settings:
     """For a running service that is asked."""
     notice_webhook: str | None = None
     alertmanager_url: str | None = None
+    service: ServiceSettings = field(default_factory=ServiceSettings)
 
     @property
     def prometheus_url(self) -> str | None:
@@ -130,6 +133,9 @@ def _from_file(file: Path) -> dict[str, tuple[object, str]]:
             raise UsageError(f"{file}: prometheus_url and [prometheus.{UNNAMED}] exclude each other: keep one")
     if "objectives" in values:
         values["objectives"] = _paths_beside(file, values["objectives"])
+    for key in SERVICE_PATHS:
+        if isinstance(values.get(key), str):
+            values[key] = str(file.parent / values[key])
     return {key: (value, f"{file}: {key}") for key, value in values.items()}
 
 
@@ -169,6 +175,7 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
         token=str(token) if token else None,
         notice_webhook=_address(values, "notice_webhook"),
         alertmanager_url=_address(values, "alertmanager_url"),
+        service=read_service_settings(values),
     )
 
 

@@ -55,15 +55,17 @@ def make_server(
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises UsageError that says why there is none."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        raise UsageError(f"--host {host} --port {port}: cannot listen there: {error.strerror or error}") from None
-    return listener
+    with contextlib.ExitStack() as opened:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listener = opened.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise UsageError(f"--host {host} --port {port}: cannot listen there: {error.strerror or error}") from None
+        opened.pop_all()
+        return listener
 
 
 def is_loopback(host: str) -> bool:

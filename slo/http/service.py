@@ -41,7 +41,7 @@ class Collector(Protocol):
     def alive(self) -> bool: ...
 
     @property
-    def status(self) -> CollectorStatus: ...
+    def status(self) -> CollectorStatus | None: ...
 
     def metrics(self) -> bytes: ...
 
@@ -104,7 +104,7 @@ class Service:
         }
         if not self.deciding.is_ready:
             return {"snapshot": "the first cycle of the collector has not ended yet", **found}
-        status = self._collector.status if self._collector else self.deciding.snapshot.status
+        status = (self._collector.status if self._collector else None) or self.deciding.snapshot.status
         return {
             "snapshot": self._lateness(),
             "sources": "; ".join(f"{slo}: {message}" for slo, message in list(status.failures.items())[:5]),
