@@ -205,18 +205,22 @@ def test_what_was_not_seen_lets_nothing_through() -> None:
     demanding = gate(min_coverage_ratio=Decimal("0.96875"))
     assert found(demanding, history(coverage=0.9375)) == [("coverage", UNKNOWN, "coverage")]
     assert found(demanding, history(coverage=0.96875)) == []
+    lenient = gate(min_coverage_ratio=Decimal("0.5"))
+    assert found(lenient, history(coverage=0.75)) == [("coverage", UNKNOWN, "coverage")], "the objective asks for more"
 
 
-def with_gap(ago: int, minutes: int) -> EventSeries:
-    coverage = np.ones(PERIOD)
+def with_gap(ago: int, minutes: int, bad_before: int = 0) -> EventSeries:
+    coverage, bad = np.ones(PERIOD), np.zeros(PERIOD)
+    bad[PERIOD - ago - 100] = bad_before
     coverage[PERIOD - ago : PERIOD - ago + minutes] = 0
-    return EventSeries.from_minutes(NOW - PERIOD, np.zeros(PERIOD), np.full(PERIOD, 100.0) * coverage, coverage)
+    return EventSeries.from_minutes(NOW - PERIOD, bad, np.full(PERIOD, 100.0) * coverage, coverage)
 
 
 def test_a_window_with_a_gap_is_widened_until_it_was_seen_well_enough() -> None:
     """Half an hour of the last one is missing: over six hours that is 8 %, which 90 % allows and 95 % does not."""
     hour = gate(min_budget_remaining_ratio=None, max_burn_rate=limits(h1="1"))
     assert found(hour, with_gap(40, 30)) == []
+    assert found(hour, with_gap(40, 30, bad_before=40)) == [("max_burn_rate", UNKNOWN, "insufficient")]
     plain = replace(hour, needs_evidence=False, min_coverage_ratio=Decimal("0.9"))
     [reason] = verdict(plain, with_gap(40, 30)).reasons
     assert (reason.cause, reason.window_minutes, reason.observed) == ("coverage", 60, 0.5)
