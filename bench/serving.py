@@ -144,6 +144,7 @@ def make_publishing(count: int, folder: Path, clock: Clock) -> Publishing:
         Channel(silent),
         folder,
         Notices((), "", say=lambda message: None),
+        vetoes=lambda gates, at: {},
         cycle_seconds=60.0,
         now=clock,
     )

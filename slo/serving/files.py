@@ -45,14 +45,15 @@ class ObjectiveFiles:
         look = self._look()
         if look == self._read:
             return False
-        self._read = look
         try:
             spec = load_files(self._paths)
             accept(spec)
         except UsageError as error:
+            self._read = look
             loaded_at = self.status.loaded_at
             self.status = FilesStatus(ok=False, problems=str(error), loaded_at=loaded_at)
             return False
+        self._read = look
         self.status = FilesStatus(ok=True, problems="", loaded_at=self._now())
         self.spec = spec
         self._keep.write_bytes(dumps(spec))

@@ -15,6 +15,7 @@ from slo.gate import Gate
 from slo.ledger.collector import CycleResult
 from slo.ledger.counters import Counters
 from slo.ledger.memory import LedgerMemory
+from slo.ledger.source import LedgerSource
 from slo.ledger.store import Ledger, Write
 from slo.objective import Objective
 from slo.opening import newest_complete
@@ -22,6 +23,7 @@ from slo.redaction import without_password
 from slo.reporting import Evaluation, evaluations
 from slo.serving.files import ObjectiveFiles
 from slo.serving.gate_state import Vetoes
+from slo.serving.incidents import Incidents
 from slo.serving.messages import Channel
 from slo.serving.notices import Notices
 from slo.serving.publishing import Cycle, newest_minute, snapshot_parts
@@ -70,6 +72,7 @@ class Publishing(Follower):
         self._begun = time.monotonic()
         self._seconds = 0.0
         self._failures: dict[str, str] = {}
+        self._incidents = Incidents()
 
     def plan(self) -> Plan:
         """What is to be collected in the cycle that begins now."""
@@ -99,7 +102,7 @@ class Publishing(Follower):
         self._memory = LedgerMemory(ledger, self._spec.objectives, at_minute=at)
         self._counters = Counters(ledger, self._counters)
         self._ledger = ledger
-        self._publish()
+        self._look_for_incidents(self._publish(), ledger)
 
     def wrote(self, writes: Sequence[Write]) -> None:
         """As in Follower."""
@@ -117,6 +120,7 @@ class Publishing(Follower):
             self._counters.save()
         if self._ledger is not None:
             self._notices.consider(evaluated, self._ledger)
+            self._look_for_incidents(evaluated, self._ledger)
 
     def stood_by(self) -> None:
         """As in Follower: what the other collector wrote is read anew."""
@@ -127,9 +131,13 @@ class Publishing(Follower):
 
     def lost(self, error: LedgerError) -> None:
         """As in Follower: what was published stays, and ages."""
-        self.read_files()
         self._memory = None
+        self.read_files()
         self._channel.send("status", status_facts(self._status(None, error)))
+
+    def _look_for_incidents(self, evaluated: Sequence[Evaluation], ledger: Ledger) -> None:
+        """They come with the next snapshot: nobody waits for them."""
+        self._incidents.look(evaluated, LedgerSource(ledger), minute_of(self._now()))
 
     def _accept(self, spec: Spec) -> None:
         plan = Plan(objectives=spec.objectives, sources=self._sources(spec.objectives))
@@ -151,6 +159,7 @@ class Publishing(Follower):
             made_at=now,
             next_at=self._next_at(now),
             status=self._status(newest, None),
+            incidents=self._incidents.found,
             count_ever=lambda slo, events: self._totals(slo, events, minute_of(at)),
             vetoes=self._vetoes(self._spec.gates, now),
         )

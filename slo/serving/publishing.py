@@ -16,12 +16,13 @@ import numpy as np
 import orjson
 
 from slo.clock import format_time
-from slo.events import Events
+from slo.events import Events, EventSeries
 from slo.gate import matches
 from slo.render.figures import danger
 from slo.render.report_json import SCHEMA, objective_document
 from slo.reporting import Evaluation, evaluations
 from slo.serving.gate_state import Judged, Vetoes, gate_sections
+from slo.serving.incidents import Found, incidents_of, may_have_any
 from slo.serving.rows import view_of
 from slo.serving.sections import Ends, encoded, joined
 from slo.serving.series_text import Measurement, Totals, series_text
@@ -49,6 +50,7 @@ class Cycle:
     next_at: datetime
     status: CollectorStatus
     count_ever: CountEver
+    incidents: Found = field(default_factory=dict)
     vetoes: Vetoes = field(default_factory=dict)
 
 
@@ -82,6 +84,7 @@ def make_snapshot(
         next_at=next_cycle_at or made_at,
         status=status or fine,
         count_ever=since_first_seen(minute_of(at)),
+        incidents=_all_incidents(evaluated),
         vetoes=vetoes or {},
     )
     return b"".join(snapshot_parts(spec, evaluated, of_cycle, at=at))
@@ -90,7 +93,7 @@ def make_snapshot(
 def snapshot_parts(spec: Spec, evaluated: Sequence[Evaluation], cycle: Cycle, *, at: datetime) -> Iterator[bytes]:
     """The bytes of a snapshot, in parts. evaluated: all objectives at that time, each followed by its groups."""
     at = datetime_of(minute_of(at))
-    views = [view_of(one) for one in evaluated]
+    views = [view_of(one, cycle.incidents.get(one.report.slo, ())) for one in evaluated]
     report, report_edges = _report(evaluated, at, simulated=cycle.status.simulated)
     metrics = series_text([_measurement(one, cycle.count_ever) for one in evaluated])
     rows, row_edges = joined([row_to_json(view.row) for view in views])
@@ -125,6 +128,15 @@ def snapshot_parts(spec: Spec, evaluated: Sequence[Evaluation], cycle: Cycle, *,
 def newest_minute(evaluated: Sequence[Evaluation]) -> int | None:
     """Until when anything was counted."""
     return max((one.report.data_until for one in evaluated if one.report.data_until is not None), default=None)
+
+
+def _all_incidents(evaluated: Sequence[Evaluation]) -> Found:
+    """Of a source that has every minute."""
+    return {
+        one.report.slo: incidents_of(one, one.everything)
+        for one in evaluated
+        if isinstance(one.everything, EventSeries) and may_have_any(one)
+    }
 
 
 def since_first_seen(at_minute: int) -> CountEver:

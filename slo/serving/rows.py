@@ -11,7 +11,7 @@ from slo.render.figures import alert_sentence, availability_percent, target_perc
 from slo.report import ObjectiveReport
 from slo.reporting import Evaluation
 from slo.serving.curves import burn_down, sparkline
-from slo.serving.views import Alert, Burn, CorrectionView, Note, ObjectiveView, Point, Row
+from slo.serving.views import Alert, Burn, CorrectionView, IncidentView, Note, ObjectiveView, Point, Row
 from slo.units import format_duration
 from slo.window import Interval, RollingWindow
 
@@ -19,7 +19,7 @@ _HOUR, _SIX_HOURS = 60, 360
 _MOST_CORRECTIONS = 50
 
 
-def view_of(evaluation: Evaluation) -> ObjectiveView:
+def view_of(evaluation: Evaluation, incidents: tuple[IncidentView, ...] = ()) -> ObjectiveView:
     """Everything but what other objectives, gates and records say of it."""
     objective, report = evaluation.objective, evaluation.report
     points = burn_down(evaluation)
@@ -41,6 +41,7 @@ def view_of(evaluation: Evaluation) -> ObjectiveView:
             Alert(one.severity, one.long_minutes, one.short_minutes, one.factor, one.firing) for one in report.alerts
         ),
         burn_down=points,
+        incidents=incidents,
         corrections=tuple(_corrections(report)),
     )
 

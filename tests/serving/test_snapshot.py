@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slo.incident import find_incidents
 from slo.render.report_json import report_document
 from slo.report import Report
 from slo.serving.publishing import make_snapshot
 from slo.serving.sections import Sections, encoded
 from slo.serving.snapshot import Snapshot
-from slo.source.protocol import Source
+from slo.source.protocol import Measured, Source
 from slo.spec import Spec
 from slo.window import datetime_of
 from tests.serving.conftest import AT
@@ -131,3 +132,22 @@ def test_times_are_those_of_the_cycle(spec: Spec, source: Source) -> None:
     assert [opened.at, opened.made_at, opened.next_cycle_at] == times
     assert opened.status.simulated
     assert json.loads(bytes(opened.report_json))["simulated"] is True
+
+
+def test_incidents_are_those_of_the_minutes_paid_by_the_period(
+    spec: Spec, source: Source, snapshot: Snapshot, report: Report
+) -> None:
+    found = {one.slo: snapshot.view(one.slo) for one in report.objectives}
+    (objective,) = [one for one in spec.objectives if one.name == "availability"]
+    (whole,) = [one for one in report.objectives if one.slo == objective.id]
+    measured = source.events([objective], [whole.window], lambda share: None)[objective.id]
+    assert isinstance(measured, Measured)
+    expected = find_incidents(
+        measured.groups[()], objective.budget_ratio, objective.window, whole.window, paid_by=whole.window
+    )
+    view = found[objective.id]
+    assert view is not None
+    assert expected
+    assert [(one.start_minute, one.end_minute) for one in view.incidents] == [one.interval for one in expected]
+    assert [one.consumed_ratio for one in view.incidents] == [one.consumed_ratio for one in expected]
+    assert not any(view.incidents for slo, view in found.items() if view is not None and "{" in slo)
