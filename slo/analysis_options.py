@@ -31,3 +31,20 @@ def add_backtest_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw one objective as .png, .svg or .pdf")
     add_incident_options(parser)
+
+
+def add_replay_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--deploys",
+        type=Path,
+        metavar="FILE",
+        help="CSV or YAML of deploys, time[,name]: which would have been blocked",
+    )
+    parser.add_argument(
+        "--horizon", metavar="DURATION", default="1h", help="how long after a deploy harm is its own (1h)"
+    )
+    parser.add_argument(
+        "--harm", metavar="SHARE", default="2%", help="of a period's budget within the horizon that is harm (2%%)"
+    )
+    parser.add_argument("--step", metavar="DURATION", default="5m", help="how often the gate is asked (5m)")
+    add_output_option(parser)

@@ -87,6 +87,8 @@ def _command(name: str) -> Callable[[Namespace], Result]:
         from slo.incidents_command import COMMANDS
     elif name == "forecast":
         from slo.forecast_command import COMMANDS
+    elif name == "replay":
+        from slo.replay_command import COMMANDS
     elif name == "backtest":
         from slo.backtest_command import COMMANDS
     elif name == "backfill":

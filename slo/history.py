@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,16 +51,26 @@ class Histories:
     simulated: bool
 
 
-def read_histories(arguments: Namespace, *, begin: str | None = None, end: str | None = None) -> Histories:
+def read_histories(
+    arguments: Namespace,
+    *,
+    begin: str | None = None,
+    end: str | None = None,
+    is_wanted: Callable[[Objective], bool] = lambda objective: True,
+) -> Histories:
     """The histories that files, `--slo` and the options of data ask for.
 
     begin, end: as `--from` and `--to` give them. Without a beginning, all that a file or a ledger has, and one period
-    from a Prometheus, which is asked for every sample. Raises as the opening of data does.
+    from a Prometheus, which is asked for every sample. is_wanted: which of the chosen objectives are read. Raises as
+    the opening of data does.
     """
     settings = load_settings(os.environ, arguments.settings)
     choice = choose_data(arguments, settings)
     begun, ended = time_of(begin, "--from"), time_of(end, "--to")
-    objectives = chosen_objectives(chosen_files(arguments.files, settings), arguments.globs)
+    chosen = chosen_objectives(chosen_files(arguments.files, settings), arguments.globs)
+    objectives = [objective for objective in chosen if is_wanted(objective)]
+    if not objectives:
+        raise UsageError("the files hold no objective that is concerned")
     if ended is None and (choice.ledger is not None or choice.servers is not None):
         ended = utc_now()
     with opened(choice, objectives, ended) as (source, at), progress_bar() as progress:

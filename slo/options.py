@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from slo.analysis_options import add_backtest_options, add_incident_options, add_output_option
+from slo.analysis_options import (
+    add_backtest_options,
+    add_incident_options,
+    add_output_option,
+    add_replay_options,
+)
 from slo.correct_options import add_correct_options
 from slo.errors import UsageError
 from slo.record_options import add_decisions_options, add_override_options
@@ -131,6 +136,11 @@ def parser() -> ArgumentParser:
             "backtest",
             "replay a history through alert policies: what would have fired, when, and for what",
             _with_history(add_backtest_options),
+        ),
+        (
+            "replay",
+            "what a gate would have answered over a history, and which deploys it would have blocked",
+            _add_replay_options,
         ),
         (
             "forecast",
@@ -344,6 +354,11 @@ def _with_history(add_more: Callable[[ArgumentParser], None]) -> Callable[[Argum
         _add_data_options(parser)
 
     return add
+
+
+def _add_replay_options(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="GATE", help="name of the gate")
+    _with_history(add_replay_options)(parser)
 
 
 def _add_correct_verbs(parser: ArgumentParser) -> None:
