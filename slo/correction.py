@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from fnmatch import fnmatchcase
 
+import numpy as np
+
 from slo.errors import UsageError
-from slo.events import Events, WindowCounts
+from slo.events import Events, EventSeries, WindowCounts
 from slo.objective import Objective
 from slo.recurrence import Recurrence
 from slo.window import Interval
@@ -150,6 +152,25 @@ def corrected(
         return events, ()
     excluded = [one for _, inside in found for one in inside]
     return CorrectedEvents(events, excluded), tuple(_applied(events, each, inside) for each, inside in found)
+
+
+def without(events: EventSeries, excluded: Sequence[Interval]) -> EventSeries:
+    """As CorrectedEvents, minute by minute, where a whole history is needed."""
+    good, bad, covered = np.diff(events.good), np.diff(events.bad), np.diff(events.covered)
+    for inside in _places(events, merged(_ends_of_slices(each, events.slice_minutes) for each in excluded)):
+        good[inside] = good[inside] + bad[inside] if events.slice_minutes else 0
+        bad[inside] = 0
+    if events.observed is not None:
+        for inside in _places(events, _overlaps(merged(excluded), events.observed)):
+            covered[inside] = 1
+    zero = np.zeros(1, np.int64)
+    good, bad, covered = (np.concatenate([zero, np.cumsum(each)]) for each in (good, bad, covered))
+    return EventSeries(events.start, good, bad, covered, events.slice_minutes)
+
+
+def _places(events: EventSeries, intervals: Iterable[Interval]) -> Iterator[slice]:
+    for each in _overlaps(intervals, Interval(events.start, events.end)):
+        yield slice(each.start - events.start, each.end - events.start)
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from slo.correction import AppliedCorrection, Category, CorrectedEvents, Correction, corrected, merged
+from slo.correction import AppliedCorrection, Category, CorrectedEvents, Correction, corrected, merged, without
 from slo.events import EventSeries, WindowCounts
 from slo.objective import EmptySlice, TimeSlices
 from slo.recurrence import Recurrence
@@ -97,6 +97,14 @@ def test_correcting_twice_is_correcting_once_and_nothing_becomes_worse(
     assert 0 <= after.bad <= before.bad
     assert after.good >= (before.good if minutes else 0)
     assert after.covered_minutes >= before.covered_minutes - 1e-9
+
+
+@given(events=histories(), excluded=st.lists(INTERVALS, max_size=4), asked=INTERVALS, minutes=SLICES)
+def test_a_history_without_the_excluded_minutes_says_the_same_of_every_window(
+    events: EventSeries, excluded: list[Interval], asked: Interval, minutes: int
+) -> None:
+    counted = sliced(events, minutes)
+    assert without(counted, excluded).within(asked) == pytest.approx(CorrectedEvents(counted, excluded).within(asked))
 
 
 @given(events=histories(), asked=INTERVALS)

@@ -1,0 +1,13 @@
+"""Objectives and their histories in a notebook, as pandas objects and figures.
+
+import slo.notebook
+shop = slo.notebook.load("examples/cloudshop.yaml", demo=True)
+availability = shop["cloudshop/availability"]
+availability.incidents()
+availability.plot_burn_down()
+"""
+
+from slo.notebook.loading import Loaded, load
+from slo.notebook.objective_history import ObjectiveHistory
+
+__all__ = ["Loaded", "ObjectiveHistory", "load"]
