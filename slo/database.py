@@ -120,7 +120,8 @@ def _postgresql(dsn: str, kind: Kind) -> Engine:
         }
     try:
         address = "postgresql+psycopg://" + dsn.split("://", 1)[1]
-        return create_engine(address, connect_args=arguments, **_pool(kind))
+        # Shared connections are tried before they are used: the server may have gone and come back meanwhile.
+        return create_engine(address, connect_args=arguments, pool_pre_ping=kind.is_shared, **_pool(kind))
     except (ImportError, NoSuchModuleError) as error:
         raise kind.error(f"a PostgreSQL {kind.noun} needs psycopg: pip install 'slo[postgresql]'") from error
     except (SQLAlchemyError, ValueError) as error:
@@ -150,9 +151,8 @@ def _sqlite(path: Path, kind: Kind, *, create: bool) -> Engine:
 
 
 def _pool(kind: Kind) -> dict[str, Any]:
-    """Shared connections are tried before they are used: the server may have gone and come back meanwhile."""
     poolclass: type[Pool] = QueuePool if kind.is_shared else NullPool
-    return {"poolclass": poolclass, "pool_pre_ping": kind.is_shared}
+    return {"poolclass": poolclass}
 
 
 def _make_sqlite(path: Path, kind: Kind) -> None:

@@ -46,6 +46,8 @@ def excerpt(body: bytes | str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """Foreign text as it may be kept: no control characters, nothing that is no Unicode, at most so long."""
+    if len(text) <= limit and text.isascii() and text.isprintable() and "://" not in text:
+        return text.strip()  # as nearly all names are
     whole = without_password(text[: limit + _LOOKED_AT].encode("utf-8", "replace").decode())
     printed = "".join(character if character.isprintable() else " " for character in whole).strip()
     return printed if len(printed) <= limit else printed[: limit - 1] + "…"

@@ -191,7 +191,8 @@ class Record:
 
     async def _committed(self, job: Job, patience_seconds: float = _PATIENCE_SECONDS) -> list[int]:
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(self._writer.submit(job)), patience_seconds)
+            async with asyncio.timeout(patience_seconds):
+                return await asyncio.wrap_future(self._writer.submit(job))
         except TimeoutError:
             raise RecordError(f"{self.name} gave no answer in time") from None
 
