@@ -18,6 +18,13 @@ def add_incident_options(parser: ArgumentParser) -> None:
     add_output_option(parser)
 
 
+def add_bill_options(parser: ArgumentParser) -> None:
+    add_incident_options(parser)
+    parser.add_argument(
+        "--record", metavar="DSN", help="tell what the record of decisions has of the time: gates, callers, overrides"
+    )
+
+
 def add_backtest_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--policy",

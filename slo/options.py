@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from slo.analysis_options import (
     add_backtest_options,
-    add_incident_options,
+    add_bill_options,
     add_output_option,
     add_replay_options,
 )
@@ -130,7 +130,7 @@ def parser() -> ArgumentParser:
         (
             "incidents",
             "find what burned the budget, dearest first, with the bill of each incident",
-            _with_history(add_incident_options),
+            _with_history(add_bill_options),
         ),
         (
             "backtest",

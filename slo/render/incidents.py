@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from slo.clock import format_time
@@ -16,16 +17,31 @@ from slo.units import format_duration
 from slo.window import Interval, datetime_of
 
 SCHEMA = "slo.incidents/v1"
+_MOST_RECORDED = 20
 _TITLES = ("objective", "from", "to", "lasted", "bad events", "of all", "budget spent", "minutes", "most of it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One entry of the record of decisions; outcome and allowed where it is a decision, a verdict or a call."""
+
+    at: datetime
+    kind: str
+    gate: str
+    slo: str
+    outcome: str | None
+    allowed: bool | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """An incident of an objective, and the part of each group in it."""
+    """An incident of an objective, the part of each group in it, and what was decided at the time, oldest first."""
 
     objective: Objective
     incident: Incident
     groups: tuple[GroupBill, ...]
+    recorded: tuple[Recorded, ...] = ()
 
 
 def render_table(
@@ -42,6 +58,8 @@ def render_table(
         lines.append(f"Times that cost {what}, dearest first (UTC)")
         lines += columns([_TITLES, *(_cells(one) for one in found)], right={3, 4, 5, 6, 7})
         lines.append(f"{MINUTES_NOTE} Pauses up to {format_duration(rule.gap_minutes * 60)} belong to an incident.")
+    for one in found:
+        lines += _record_lines(one)
     for objective, within in looked_at:
         if not objective.budget_ratio:
             lines.append(f"{printable(objective.id)}: a target of 100 % has no budget to spend")
@@ -101,6 +119,20 @@ def _cells(one: Found) -> tuple[str, ...]:
     )
 
 
+def _record_lines(one: Found) -> Iterator[str]:
+    if not one.recorded:
+        return
+    yield f"Recorded around {short_time(one.incident.interval.start)}, {printable(one.objective.id)}:"
+    for entry in one.recorded[:_MOST_RECORDED]:
+        gate = f" of gate {printable(entry.gate)}" if entry.gate else ""
+        by = f" by {printable(entry.by)}" if entry.by else ""
+        answer = f": {entry.outcome}" if entry.outcome else ""
+        passed = {None: "", True: ", let through", False: ", blocked"}[entry.allowed]
+        yield f"  {entry.at:%Y-%m-%d %H:%M:%S} {entry.kind}{gate}{by}{answer}{passed}"
+    if len(one.recorded) > _MOST_RECORDED:
+        yield f"  and {len(one.recorded) - _MOST_RECORDED} more (-o json lists all)"
+
+
 def _group_name(bill: GroupBill) -> str:
     return ", ".join(value for _, value in bill.group)
 
@@ -124,5 +156,17 @@ def _document(one: Found) -> dict[str, Any]:
                 "share_ratio": bill.share_ratio,
             }
             for bill in one.groups
+        ],
+        "recorded": [
+            {
+                "at": format_time(entry.at),
+                "kind": entry.kind,
+                "gate": entry.gate,
+                "slo": entry.slo,
+                "decision": entry.outcome,
+                "allowed": entry.allowed,
+                "by": entry.by,
+            }
+            for entry in one.recorded
         ],
     }

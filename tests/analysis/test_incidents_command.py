@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from slo.clock import format_time
+from slo.decision import Outcome
+from slo.record import DecisionChange, Record
 from slo.window import datetime_of
 from tests.analysis.commands import answered, called, write_events, write_objectives
 from tests.analysis.histories import MONTH, START, history
@@ -94,3 +96,29 @@ def test_a_time_without_data_fails_as_a_source(files: tuple[Path, Path], capsys:
     code, _, err = called(capsys, "incidents", files[0], "--data", files[1], *span)
     assert code == 3
     assert err == "slo: shop/availability: there are no data of that time\n"
+
+
+def test_what_was_decided_at_the_time_is_told_from_the_record(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Verdicts on the objective and decisions of the gate that names it; none of others, none of another day."""
+    dsn = str(tmp_path / "record.db")
+    with Record(dsn, create=True) as record:
+        record.decided(
+            [
+                DecisionChange(gate=gate, slo=slo, at=datetime_of(START + minute), outcome=outcome, allowed=None)
+                for gate, slo, minute, outcome in (
+                    ("deploy", "shop/availability", 19_970, Outcome.ALLOW),
+                    ("deploy", "", 20_002, Outcome.DENY),
+                    ("deploy", "bank/availability", 20_003, Outcome.DENY),
+                    ("other", "", 20_004, Outcome.DENY),
+                    ("deploy", "", 22_000, Outcome.ALLOW),
+                )
+            ]
+        )
+    document = answered(capsys, "incidents", files[0], "--data", files[1], "--record", dsn)
+    told = [(one["at"], one["kind"], one["decision"]) for one in document["incidents"][0]["recorded"]]
+    assert told == [(time(19_970), "verdict", "allow"), (time(20_002), "decision", "deny")]
+    assert document["incidents"][1]["recorded"] == []
+    _, out, _ = called(capsys, "incidents", files[0], "--data", files[1], "--record", dsn)
+    assert "decision of gate deploy: deny" in out
