@@ -16,6 +16,7 @@ from slo.errors import UsageError
 from slo.record_options import KINDS
 from slo.render.text import printable
 from slo.settings import Settings, check_duration, load_settings
+from slo.units import format_duration
 
 
 def record_dsn(flag: str | None, settings: Settings, ledger: str | None) -> str:
@@ -62,7 +63,11 @@ def override(arguments: Namespace) -> Result:
         return _list(arguments)
     from slo.record import Kind, Record
 
+    settings = load_settings(os.environ, arguments.settings)
     until = _end(arguments)
+    longest = settings.service.max_override_seconds
+    if (until - utc_now()).total_seconds() > longest:
+        raise UsageError(f"an override may last {format_duration(int(longest))} at most (SLO_MAX_OVERRIDE)")
     with Record(_dsn(arguments)) as record:
         made = asyncio.run(
             record.override(

@@ -110,7 +110,7 @@ def test_a_gate_that_never_decided_is_pointed_out(typed: Typed) -> None:
         ("override deploy --reason x", "until when? give either --for DURATION or --until TIME"),
         ("override deploy --reason x --for 2h --until 2026-01-01T00:00:00Z", "until when?"),
         ("override deploy --reason x --until 2020-01-01T00:00:00Z", "must end after it begins"),
-        ("override deploy --reason x --for 99d", "31 days at most"),
+        ("override deploy --reason x --for 25h", "an override may last 1d at most (SLO_MAX_OVERRIDE)"),
         ("override deploy --reason x --for 9999999999999999d", "longer than time is counted"),
         ("override --reason x --for 2h", "which gate is to be opened?"),
         ("override deploy --revoke 1 --reason x", "no GATE"),
@@ -124,6 +124,14 @@ def test_what_cannot_be_is_told_in_a_line(line: str, told: str, typed: Typed) ->
     code, out, err = typed(line)
     assert (code, out, told in err, err.count("\n")) == (2, "", True, 1), err
     assert typed("override")[1] == "no override is in force\n"
+
+
+@pytest.mark.usefixtures("record")
+def test_overrides_may_be_allowed_to_last_longer(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLO_MAX_OVERRIDE", "60d")
+    assert typed("override deploy --reason x --for 30d")[0] == 0
+    code, _, err = typed("override deploy --reason x --for 59d")
+    assert (code, "31 days at most; change the gate instead" in err) == (2, True)
 
 
 def test_a_record_that_is_not_there_is_told_and_not_made(typed: Typed, tmp_path: Path) -> None:
