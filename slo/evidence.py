@@ -16,6 +16,7 @@ LEAST_CHANCE_RATIO = 0.0001
 """An alert needs so many bad events that chance brings them less often than this while the objective is kept."""
 
 _LEAST_BAD = 2
+_NATS = -2 * math.log(LEAST_CHANCE_RATIO / 1.05)
 
 
 def beyond_chance(bad: Counts, total: Counts, budget_ratio: Fraction) -> Flags:
@@ -28,10 +29,12 @@ def beyond_chance(bad: Counts, total: Counts, budget_ratio: Fraction) -> Flags:
     b = float(budget_ratio)
     expected = total * b
     lead = bad - expected
+    possible = (lead > 0) & (bad >= _LEAST_BAD)
     # 5 % stricter than the limit, as the rules' formula may lie 3 % above the exact tail.
-    certain = lead * lead > -2 * math.log(LEAST_CHANCE_RATIO / 1.05) * (expected * (1 - b) + lead / 3)
-    found = (lead > 0) & (bad >= _LEAST_BAD) & certain
-    doubtful = np.flatnonzero((lead > 0) & (bad >= _LEAST_BAD) & ~certain)
+    bound = expected * ((1 - b) * _NATS)
+    bound += lead * (_NATS / 3)
+    found: Flags = possible & (lead * lead > bound)
+    (doubtful,) = np.nonzero(possible > found)
     if doubtful.size:
         found[doubtful] = _by_chance(bad[doubtful], total[doubtful], b) < LEAST_CHANCE_RATIO
     return found

@@ -106,9 +106,16 @@ def _holding(
 
 
 def _has_evidence(events: EventSeries, minutes: int, budget_ratio: Fraction, at: Integers) -> Flags:
-    before = np.maximum(at - minutes, 0)
-    bad = events.bad[at] - events.bad[before]
-    return beyond_chance(bad, bad + events.good[at] - events.good[before], budget_ratio)
+    bad, good = (_within(edges, minutes, at) for edges in (events.bad, events.good))
+    return beyond_chance(bad, bad + good, budget_ratio)
+
+
+def _within(edges: Integers, minutes: int, at: Integers) -> Integers:
+    """The counts of the windows that end at these edges; without a gap between them slices do, which is faster."""
+    if at.size and at[0] >= minutes and at[-1] - at[0] + 1 == at.size:
+        first, end = int(at[0]), int(at[-1]) + 1
+        return edges[first:end] - edges[first - minutes : end - minutes]
+    return np.asarray(edges[at] - edges[np.maximum(at - minutes, 0)])
 
 
 def _promising(
