@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.scale import build, objectives
+from bench import scale
+from bench.scale import objectives
 from slo.decision import fold
 from slo.gate import Gate
 from slo.ledger.store import Epoch, Ledger, Write
@@ -53,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--soak", type=int, default=0, metavar="CYCLES")
     parser.add_argument("--soak-objectives", type=int, default=200, metavar="OBJECTIVES")
     parser.add_argument("--one", nargs=3, metavar=("OBJECTIVES", "CYCLES", "LEDGER"), help="measure in this process")
+    parser.add_argument("--days", type=int, default=scale.DAYS, help="of history; building 30 of 10,000 takes long")
     options = parser.parse_args(arguments)
+    scale.DAYS = options.days
     if options.one:
         print(json.dumps(measure(int(options.one[0]), int(options.one[1]), options.one[2])))
         return 0
@@ -183,7 +186,7 @@ def _in_the_web_process(path: Path, at: datetime) -> dict[str, float]:
 def _in_a_process(count: int, cycles: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         ledger = f"{folder}/slo.db"
-        build(count, ledger)
+        scale.build(count, ledger)
         command = [sys.executable, "-m", "bench.serving", "--one", str(count), str(cycles), ledger]
         row: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
         return row
