@@ -55,3 +55,15 @@ def add_replay_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--step", metavar="DURATION", default="5m", help="how often the gate is asked (5m)")
     add_output_option(parser)
+
+
+def add_composite_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--part",
+        action="append",
+        required=True,
+        metavar="ID[=WEIGHT]",
+        help="an objective of the files and how much it counts (1); repeatable",
+    )
+    parser.add_argument("--at", metavar="TIME", help="RFC 3339 with a zone (now; with --data the end of the file)")
+    add_output_option(parser)

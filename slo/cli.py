@@ -89,6 +89,8 @@ def _command(name: str) -> Callable[[Namespace], Result]:
         from slo.forecast_command import COMMANDS
     elif name == "replay":
         from slo.replay_command import COMMANDS
+    elif name == "composite":
+        from slo.composite_command import COMMANDS
     elif name == "backtest":
         from slo.backtest_command import COMMANDS
     elif name == "backfill":

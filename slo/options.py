@@ -10,6 +10,7 @@ from typing import NoReturn
 from slo.analysis_options import (
     add_backtest_options,
     add_bill_options,
+    add_composite_options,
     add_output_option,
     add_replay_options,
 )
@@ -146,6 +147,11 @@ def parser() -> ArgumentParser:
             "forecast",
             "when each budget will be gone or come back, in three scenarios, and how far to trust that",
             _with_history(add_output_option),
+        ),
+        (
+            "composite",
+            "several budgets as one, by weight: what is left of it and how fast it burns",
+            _add_composite_options,
         ),
     ):
         command = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
@@ -354,6 +360,12 @@ def _with_history(add_more: Callable[[ArgumentParser], None]) -> Callable[[Argum
         _add_data_options(parser)
 
     return add
+
+
+def _add_composite_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    add_composite_options(parser)
+    _add_data_options(parser)
 
 
 def _add_replay_options(parser: ArgumentParser) -> None:
