@@ -20,7 +20,7 @@ from slo.window import minute_of
 
 _FAR_MINUTES = 366 * 1440
 LONG_PERIOD_MINUTES = 3 * 1440
-"""From that on, the labels of the chart are days."""
+"""From that on, the labels of the chart are days; else weekdays and clock times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def render_objective(
             chart=chart(view.burn_down, view.period, view.incidents, now) if view.burn_down else None,
             chart_size=(WIDTH, HEIGHT),
             chart_words=_chart_words(view),
-            tick_form="day" if view.period[1] - view.period[0] >= LONG_PERIOD_MINUTES else "minute",
+            tick_form="day" if view.period[1] - view.period[0] >= LONG_PERIOD_MINUTES else "clock",
             burns=[(format_duration(one.window_minutes * 60), speed(one.burn_rate), one) for one in view.burn_rates],
             alerts=[_alert_line(alert, view.burn_rates) for alert in view.alerts],
             elsewhere=_elsewhere(view),

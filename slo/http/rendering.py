@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,6 +16,7 @@ from slo.render.figures import STATE_WORDS
 from slo.report import State
 from slo.window import datetime_of
 
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -36,10 +37,15 @@ def environment() -> Environment:
 
 
 def time_element(at: datetime | int, form: str = "minute") -> Markup:
-    """In UTC, for a script to put into the reader's zone. at: an aware time, or a minute since the epoch."""
-    when = datetime_of(at) if isinstance(at, int) else at
+    """In UTC, for a script to put into the reader's zone.
+
+    at: an aware time, or a minute since the epoch; form: minute, or for labels of a chart, day or clock.
+    """
+    when = datetime_of(at) if isinstance(at, int) else at.astimezone(UTC)
     text = format_time(when)
-    shown = text[:10] if form == "day" else f"{text[:10]} {text[11:16]} UTC"
+    shown = {"day": text[:10], "clock": f"{_WEEKDAYS[when.weekday()]} {text[11:16]}"}.get(
+        form, f"{text[:10]} {text[11:16]} UTC"
+    )
     return Markup('<time datetime="{}" data-form="{}">{}</time>').format(text, form, shown)
 
 

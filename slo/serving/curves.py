@@ -35,13 +35,23 @@ def burn_down(evaluation: Evaluation) -> tuple[Point, ...]:
 
 
 def sparkline(points: tuple[Point, ...], window: Interval) -> tuple[float | None, ...]:
-    """The burn-down at even distances over the window; None before it begins."""
+    """The burn-down at even distances over the window, straight between its points; None before it begins."""
     if not points:
         return ()
     minutes = [point.minute for point in points]
     wanted = (window.start + window.minutes * number // (SPARKS - 1) for number in range(SPARKS))
-    found = (bisect_right(minutes, minute) - 1 for minute in wanted)
-    return tuple(None if one < 0 else points[one].remaining_ratio for one in found)
+    return tuple(_at(points, bisect_right(minutes, minute) - 1, minute) for minute in wanted)
+
+
+def _at(points: tuple[Point, ...], last: int, minute: int) -> float | None:
+    """What was left at a minute; last: the number of the last point up to it."""
+    if last < 0:
+        return None
+    begin, end = points[last], points[min(last + 1, len(points) - 1)]
+    if begin.remaining_ratio is None or end.remaining_ratio is None or end.minute <= minute:
+        return end.remaining_ratio if end.minute <= minute else begin.remaining_ratio
+    share = (minute - begin.minute) / (end.minute - begin.minute)
+    return round(begin.remaining_ratio + share * (end.remaining_ratio - begin.remaining_ratio), 5)
 
 
 def _bad_events(events: Events, everything: Events, window: Interval) -> tuple[Minutes, Minutes]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.page.conftest import NO_SCRIPT, Opened
+from tests.page.conftest import NO_SCRIPT, Opened, served
+from tests.page.shop import Shop
 
 PAGES = ["/", "/slo/shop/availability", "/slo/payments/authorise", "/slo/edge/reachable"]
 
@@ -83,6 +85,27 @@ def test_nothing_is_wider_than_its_place(address: str, opened: Opened, path: str
     for width in (320, 360, 768, 1024, 1216, 1280, 1920):
         page.set_viewport_size({"width": width, "height": 800})
         assert (width, page.evaluate(SPILLS)) == (width, [])
+
+
+OVERLAPS = """() => {
+  const boxes = [...document.querySelectorAll(".plot .x span")]
+    .filter((one) => one.checkVisibility({ visibilityProperty: true })).map((one) => one.getBoundingClientRect());
+  return boxes.slice(1).filter((box, number) => box.left < boxes[number].right).length;
+}"""
+
+
+@pytest.mark.parametrize("minutes", [90, 1440, 7 * 1440], ids=["90 minutes", "a day", "a week"])
+def test_labels_of_the_burn_down_do_not_touch(known_shop: Shop, opened: Opened, minutes: int) -> None:
+    view = known_shop.views["shop/latency"]
+    end = view.period[1]
+    view = replace(view, period=(end - minutes, end), burn_down=view.burn_down[-3:])
+    with served(replace(known_shop, views={"shop/latency": view}, evaluated=())) as address:
+        for looks in ({"locale": "en-US"}, NO_SCRIPT):
+            page = opened(f"{address}/slo/shop/latency", **looks)
+            for width in (320, 360, 800, 970, 1280):
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.locator(".plot .x li").count() == 7
+                assert (width, page.evaluate(OVERLAPS)) == (width, 0)
 
 
 @pytest.mark.parametrize("width", [360, 1280])

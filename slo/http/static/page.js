@@ -7,6 +7,7 @@ const TYPING_MS = 180;
 
 const forms = {
   minute: { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" },
+  clock: { weekday: "short", hour: "2-digit", minute: "2-digit" },
   day: { month: "short", day: "numeric" },
 };
 const formats = {};
@@ -17,7 +18,7 @@ function localise(root) {
     formats[form] ??= new Intl.DateTimeFormat(undefined, forms[form]);
     const at = new Date(element.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    if (form !== "day") element.title = element.textContent;
+    if (form === "minute") element.title = element.textContent;
     element.textContent = formats[form].format(at);
   }
 }
