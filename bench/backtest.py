@@ -15,7 +15,8 @@ import numpy as np
 
 from slo.events import EventSeries
 from slo.firing import replay_alerts
-from slo.forecast import band_coverage, forecast
+from slo.forecast import forecast
+from slo.forecast_band import band_coverage
 from slo.gate import BurnLimit, Gate
 from slo.incident import find_incidents
 from slo.replay import GateReplay, Replayed

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from slo.clock import format_time
-from slo.forecast import BAND_RATIO, Band, Forecast, Scenario
+from slo.forecast import Band, Forecast, Scenario
+from slo.forecast_band import BAND_RATIO
 from slo.objective import Objective
 from slo.render.figures import SIMULATED_NOTE, remaining_percent
 from slo.render.incidents import percent, short_time

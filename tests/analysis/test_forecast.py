@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from slo.budget import budget_of
 from slo.events import EventSeries
-from slo.forecast import Forecast, Scenario, band_coverage, forecast
+from slo.forecast import Forecast, Scenario, forecast
+from slo.forecast_band import band_coverage
 from slo.objective import Objective
 from slo.source.fleet import Episode
 from slo.window import CalendarUnit, CalendarWindow, Interval, RollingWindow, minute_of
