@@ -54,6 +54,7 @@ bench: setup check-tools ## speed, memory and accuracy, as in docs/benchmarks.md
 	$(BIN)/python -m bench.scale --plot docs/scale.svg
 	$(BIN)/python -m bench.cycle
 	$(BIN)/python -m bench.page
+	$(BIN)/python -m bench.http
 	$(BIN)/python -m bench.ledger_accuracy --jobs 2
 
 mutants: setup ## mutation testing of the arithmetic

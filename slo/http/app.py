@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slo.http import admission_route, budget_routes, gate_routes, health_routes, record_routes
@@ -32,7 +32,8 @@ _ABOUT = "Error budgets, and gates that answer whether a deploy or a chaos run m
 
 def create_app(service: Service) -> ASGIApp:
     """The whole service as one ASGI app."""
-    app = _App(title="slo", version=_version(), description=_ABOUT, openapi_url=None, docs_url=None, redoc_url=None)
+    page = _Page(title="slo", version=_version(), description=_ABOUT, openapi_url=None, docs_url=None, redoc_url=None)
+    page.include_router(page_routes(ServicePage(service)), dependencies=[Depends(_reader)])
     operations = [
         *gate_routes.operations(service),
         *admission_route.operations(service),
@@ -40,12 +41,9 @@ def create_app(service: Service) -> ASGIApp:
         *budget_routes.operations(service),
         *record_routes.operations(service),
     ]
-    described = [operation.route() for operation in operations]
-    app.router.routes.extend([*described, _openapi(app, described).route()])
-    app.router.redirect_slashes = False
-    app.include_router(page_routes(ServicePage(service)), dependencies=[Depends(_reader)])
+    operations.append(_openapi(page, [operation.described() for operation in operations]))
     return guarded(
-        app,
+        _Routes(operations, page),
         service.authentication,
         requests=service.requests,
         allowed_hosts=service.rules.allowed_hosts,
@@ -53,30 +51,45 @@ def create_app(service: Service) -> ASGIApp:
     )
 
 
-class _App(FastAPI):
+class _Page(FastAPI):
     """FastAPI without its own answers to errors: those are the watch's, in one form."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return AsyncExitStackMiddleware(self._routed)
+        return AsyncExitStackMiddleware(self.router)
 
-    async def _routed(self, scope: Scope, receive: Receive, send: Send) -> None:
+
+class _Routes:
+    """Finds what answers a request: an operation, else the page."""
+
+    def __init__(self, operations: Sequence[Operation], page: FastAPI) -> None:
+        self._exact = {(one.method, one.path): one for one in operations if one.is_exact}
+        self._router = Router([one.route() for one in operations], redirect_slashes=False, default=page)
+        self._page = page
+        page.router.redirect_slashes = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self._page  # routers then raise what they cannot answer
         try:
-            await self.router(scope, receive, send)
+            operation = self._exact.get((scope["method"], scope["path"]))
+            await (operation or self._router)(scope, receive, send)
         except HTTPException as error:
-            if error.status_code == 404:
-                raise ProblemError(404, "there is nothing at this address; /openapi.json lists what there is") from None
-            if error.status_code == 405:
-                methods = ", ".join(sorted(self._methods(scope)))
-                raise ProblemError(405, f"this address answers to {methods}", {"Allow": methods}) from None
-            raise ProblemError(error.status_code, str(error.detail), error.headers) from None
+            raise self._problem(error, scope) from None
+
+    def _problem(self, error: HTTPException, scope: Scope) -> ProblemError:
+        if error.status_code == 404:
+            return ProblemError(404, "there is nothing at this address; /openapi.json lists what there is")
+        if error.status_code == 405:
+            methods = ", ".join(sorted(self._methods(scope)))
+            return ProblemError(405, f"this address answers to {methods}", {"Allow": methods})
+        return ProblemError(error.status_code, str(error.detail), error.headers)
 
     def _methods(self, scope: Scope) -> set[str]:
-        """All that this address answers to, whichever route does."""
+        """All that this address answers to, whichever route does; the page is only read."""
         found: set[str] = set()
-        for route in self.router.routes:
-            if isinstance(route, APIRoute) and route.matches(scope)[0] is not Match.NONE:
+        for route in self._router.routes:
+            if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
                 found |= route.methods or set()
-        return found | ({"HEAD"} if "GET" in found else set())
+        return found or {"GET", "HEAD"}
 
 
 async def _reader(request: Request) -> None:

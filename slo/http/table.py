@@ -1,7 +1,7 @@
 """One route: what it needs of its caller, what answers it, and how it is described.
 
-FastAPI describes the routes (/openapi.json) and finds them; a request then goes straight to its handler. Its own way
-there, through validation and three exit stacks, costs more than an answer from memory does.
+FastAPI describes the routes (/openapi.json); a request goes straight to its handler. FastAPI's own way there, through
+validation and three exit stacks, costs more than an answer from memory does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slo.http.roles import Permission
@@ -31,8 +32,17 @@ class Operation:
     summary: str
     description: Mapping[str, Any] = field(default_factory=dict)
 
-    def route(self) -> APIRoute:
-        route = APIRoute(
+    @property
+    def is_exact(self) -> bool:
+        """Whether its path is one address, to be looked up rather than matched."""
+        return "{" not in self.path
+
+    def route(self) -> Route:
+        return Route(self.path, self, methods=[self.method])
+
+    def described(self) -> APIRoute:
+        """For the description alone."""
+        return APIRoute(
             self.path,
             _described,
             methods=[self.method],
@@ -41,10 +51,9 @@ class Operation:
             operation_id=_identifier(self.method, self.path),
             openapi_extra={**self.description, **({"security": []} if self.needs is Permission.NOTHING else {})},
         )
-        route.app = self._answer
-        return route
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["slo.route"] = self.path
         scope["slo.caller"].require(self.needs)
         answer = await self.handler(Request(scope, receive))
         await answer(scope, receive, send)

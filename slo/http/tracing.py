@@ -56,7 +56,7 @@ class _Traced:
         span.set_attribute("http.request.method", method)
         span.set_attribute("http.response.status_code", message["status"])
         span.set_attribute("slo.request_id", headers.get(b"x-request-id", b"").decode("latin-1"))
-        route = getattr(scope.get("route"), "path", None)
+        route = scope.get("slo.route") or getattr(scope.get("route"), "path", None)
         if route:
             span.set_attribute("http.route", route)
             span.update_name(f"{method} {route}")

@@ -73,7 +73,7 @@ class WatchLayer:
         return f"{self._prefix}-{next(self._numbers):x}"
 
     def _note(self, scope: Scope, method: str, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "none")
+        route = str(scope.get("slo.route") or getattr(scope.get("route"), "path", "none"))
         self._requests.count(route, method, status, seconds)
         if self._access_log or status >= 500 or status in (401, 429) or method != "GET" or seconds > _SLOW_SECONDS:
             caller = scope.get("slo.caller")
