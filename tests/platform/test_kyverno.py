@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.platform.kyverno import POLICIES, applied
 from tests.platform.programs import ROOT, run
 from tests.support.prometheus import free_port
 
 pytestmark = pytest.mark.platform
 
-POLICIES = ROOT / "deploy" / "kyverno"
 FORMS = ("cluster-policies", "cel")
 SERVICE = "http://slo.slo-system.svc:8080"
 FOLDERS = sorted(path.parent.name for path in (POLICIES / "tests").glob("*/kyverno-test.yaml"))
@@ -91,29 +91,16 @@ def fails(form: str, policy: str) -> str:
     return str(spec["failurePolicy"] if form == "cel" else spec["webhookConfiguration"]["failurePolicy"])
 
 
-def applied(form: str, policy: str, url: str, kind: str, folder: Path) -> dict[str, int]:
+def asked(form: str, policy: str, url: str, kind: str, folder: Path) -> dict[str, int]:
     """How many resources of the kind passed, failed and so on when the policy asks at this URL, by a real request."""
     text = (POLICIES / form / f"{policy}-needs-error-budget.yaml").read_text(encoding="utf-8")
-    asked = f"{SERVICE}/gates/{policy}"
-    assert asked in text
-    (folder / "policy.yaml").write_text(text.replace(asked, url), encoding="utf-8")
+    address = f"{SERVICE}/gates/{policy}"
+    assert address in text
+    (folder / "policy.yaml").write_text(text.replace(address, url), encoding="utf-8")
     resources = yaml.safe_load_all((POLICIES / "tests" / "resources" / "changes.yaml").read_text(encoding="utf-8"))
     chosen = next(one for one in resources if one["kind"] == kind)
     (folder / "resource.yaml").write_text(yaml.safe_dump(chosen), encoding="utf-8")
-    done = run(
-        "kyverno",
-        "apply",
-        folder / "policy.yaml",
-        "--resource",
-        folder / "resource.yaml",
-        "--values-file",
-        POLICIES / "tests" / "resources" / "namespaces.yaml",
-        check=False,
-        env={"FLAG_HTTP_BLOCKLIST": "169.254.169.254/32"},  # by default Kyverno asks nobody on the loopback interface
-    )
-    counted = re.search(r"pass: (\d+), fail: (\d+), warn: (\d+), error: (\d+), skip: (\d+)", done.stdout)
-    assert counted, done.stdout + done.stderr
-    return dict(zip(("pass", "fail", "warn", "error", "skip"), map(int, counted.groups()), strict=True))
+    return applied(folder / "policy.yaml", folder / "resource.yaml")
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -122,7 +109,7 @@ def applied(form: str, policy: str, url: str, kind: str, folder: Path) -> dict[s
 def test_the_service_is_asked_and_its_decision_holds(
     form: str, answer: str, result: str, policy: str, kind: str, gates: str, tmp_path: Path
 ) -> None:
-    assert applied(form, policy, f"{gates}/{answer}", kind, tmp_path)[result] == 1
+    assert asked(form, policy, f"{gates}/{answer}", kind, tmp_path)[result] == 1
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -130,7 +117,7 @@ def test_the_service_is_asked_and_its_decision_holds(
 def test_without_a_decision_no_chaos_starts(form: str, answer: str, gates: str, tmp_path: Path) -> None:
     """An error, which the policy that fails closed turns into a refusal."""
     url = f"{gates}/{answer}" if answer != "nobody" else f"http://127.0.0.1:{free_port()}/"
-    assert applied(form, "chaos", url, "ChaosEngine", tmp_path)["error"] == 1
+    assert asked(form, "chaos", url, "ChaosEngine", tmp_path)["error"] == 1
     assert fails(form, "chaos") == "Fail"
 
 
@@ -139,5 +126,5 @@ def test_without_a_decision_no_chaos_starts(form: str, answer: str, gates: str, 
 def test_without_a_decision_a_deploy_passes(form: str, answer: str, gates: str, tmp_path: Path) -> None:
     """By the default of the call in one form, by an error in a policy that fails open in the other."""
     url = f"{gates}/{answer}" if answer != "nobody" else f"http://127.0.0.1:{free_port()}/"
-    assert applied(form, "deploy", url, "Deployment", tmp_path)["pass" if form == "cluster-policies" else "error"] == 1
+    assert asked(form, "deploy", url, "Deployment", tmp_path)["pass" if form == "cluster-policies" else "error"] == 1
     assert fails(form, "deploy") == "Ignore"
