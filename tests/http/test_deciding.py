@@ -167,6 +167,7 @@ def broken(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise RecordError("record.db: the disk is full")
 
     monkeypatch.setattr(shop.record, "_insert", fail)
+    monkeypatch.setattr(shop.record, "_try_to_write", lambda: None)
 
 
 def test_a_change_that_cannot_be_kept_is_not_given(
