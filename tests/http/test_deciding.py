@@ -163,10 +163,10 @@ def broken(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The record's disk is full from now on: nothing can be written, all can be read."""
     from slo.errors import RecordError
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RecordError("record.db: the disk is full")
 
-    monkeypatch.setattr(shop.record, "_insert", fail)
+    monkeypatch.setattr(shop.record, "_add", fail)
     monkeypatch.setattr(shop.record, "_try_to_write", lambda: None)
 
 
