@@ -1,10 +1,11 @@
 """Objectives and their histories in a notebook, as pandas objects and figures.
 
 import slo.notebook
+from slo.notebook import plots
 shop = slo.notebook.load("examples/cloudshop.yaml", demo=True)
 availability = shop["cloudshop/availability"]
 availability.incidents()
-availability.plot_burn_down()
+plots.burn_down(availability)
 """
 
 from slo.notebook.loading import Loaded, load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pandas as pd
 
 from slo.clock import parse_time, utc_now
 from slo.commands import chosen_objectives
-from slo.correction import without
 from slo.errors import SourceError, UsageError
 from slo.events import EventSeries
 from slo.notebook.objective_history import ObjectiveHistory
@@ -18,7 +18,8 @@ from slo.objective import Objective
 from slo.opening import DataChoice, opened
 from slo.report import needed_interval
 from slo.server_settings import check_prometheus_url
-from slo.source.protocol import Findings
+from slo.source.frame import FrameSource
+from slo.source.protocol import Findings, ReportSource
 from slo.source.server import Server
 from slo.time_slices import to_slices
 from slo.window import Interval, datetime_of, minute_of
@@ -61,14 +62,15 @@ def load(
     *files: str | Path,
     ledger: str | None = None,
     prometheus: str | None = None,
-    data: str | Path | None = None,
+    data: str | Path | pd.DataFrame | None = None,
     demo: bool = False,
     at: str | datetime | None = None,
     since: str | datetime | None = None,
     slo: Sequence[str] = (),
 ) -> Loaded:
-    """The histories of the objectives of files, from one place: a ledger, a Prometheus, an event file or the demo.
+    """The histories of the objectives of files, from one place: a ledger, a Prometheus, events or the demo.
 
+    data: a Parquet or CSV file of events, or a data frame with its columns.
     at: where the histories end (the newest data); since: where they begin (all that there is; one period from a
     Prometheus, which is asked for every sample). Times are aware, or RFC 3339 text. slo: ids or globs.
     Corrections of the ledger are applied. Raises UsageError, SpecError, SourceError, LedgerError.
@@ -78,11 +80,17 @@ def load(
     if len(chosen) != 1:
         raise UsageError(f"where are the data? give one of ledger, prometheus, data and demo=True, not {chosen}")
     servers = {"": Server(urls=(check_prometheus_url(prometheus, "prometheus"),))} if prometheus else None
-    choice = DataChoice(servers=servers, ledger=ledger, data=Path(data) if data else None)
     objectives = chosen_objectives(tuple(Path(file) for file in files), slo)
     # A ledger that is asked for the present answers from sums; told a time, it gives every minute.
     ended = _time(at) or (utc_now() if ledger is not None else None)
-    with opened(choice, objectives, ended) as (source, evaluated_at):
+    place: AbstractContextManager[tuple[ReportSource, datetime]]
+    if isinstance(data, pd.DataFrame):
+        table = FrameSource(data)
+        place = nullcontext((table, ended or table.end))
+    else:
+        choice = DataChoice(servers=servers, ledger=ledger, data=None if data is None else Path(data))
+        place = opened(choice, objectives, ended)
+    with place as (source, evaluated_at):
         end = minute_of(evaluated_at)
         intervals = [_wanted(one, _time(since), end, is_dear=servers is not None) for one in objectives]
         measured = source.events(objectives, intervals, lambda share: None)
@@ -108,13 +116,10 @@ def _wanted(objective: Objective, since: datetime | None, end: int, *, is_dear: 
 
 
 def _history(objective: Objective, found: Findings, interval: Interval) -> ObjectiveHistory:
-    corrections = [one for one in found.corrections if one.concerns(objective)]
     groups = {}
     for group, events in found.groups.items():
         assert isinstance(events, EventSeries), "sources of histories give every minute"
-        counted = events
-        if objective.time_slices and not events.slice_minutes:
-            counted = to_slices(events, objective.time_slices)
-        excluded = [one for each in corrections for one in each.within(Interval(events.start, events.end))]
-        groups[group] = without(counted, excluded)
-    return ObjectiveHistory(objective, groups, tuple(corrections), found.reasons, datetime_of(interval.end))
+        sliced = objective.time_slices if not events.slice_minutes else None
+        groups[group] = to_slices(events, sliced) if sliced else events
+    corrections = tuple(one for one in found.corrections if one.concerns(objective))
+    return ObjectiveHistory(objective, groups, corrections, found.reasons, datetime_of(interval.end))

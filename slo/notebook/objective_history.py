@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,8 @@ import pandas as pd
 
 from slo.alert_policy import AlertPolicy
 from slo.backtest import AlertScore, backtest, significant_events
-from slo.correction import Correction
+from slo.clock import parse_time
+from slo.correction import Correction, without
 from slo.errors import UsageError
 from slo.events import Counts, EventSeries
 from slo.firing import replay_alerts
@@ -22,14 +23,14 @@ from slo.incident import Incident, IncidentRule, bill_by_group, find_incidents
 from slo.objective import Group, Objective, group_id
 from slo.report import ObjectiveReport, Reason, evaluate
 from slo.units import format_duration, parse_duration, parse_ratio
-from slo.window import Interval, datetime_of, minute_of
+from slo.window import Interval, RollingWindow, datetime_of, minute_of
 
 
 class ObjectiveHistory:
     """One objective with every minute of its events. Times are aware, in UTC; ratios are in [0, 1].
 
-    events: of the objective as a whole; groups: of each group, the whole under `()`. Corrections are applied; time
-    slices count where the objective has them. at: the end of the history.
+    events: of the objective as a whole; groups: of each group, the whole under `()`; time slices where the objective
+    has them. What corrections exclude is left out of all that follows, incidents too. at: the end of the history.
     """
 
     def __init__(
@@ -41,7 +42,8 @@ class ObjectiveHistory:
         at: datetime,
     ) -> None:
         self.objective = objective
-        self.groups = groups
+        self.groups = {group: _corrected(events, corrections) for group, events in groups.items()}
+        self._uncorrected = groups
         self.corrections = corrections
         self.at = at
         self._reasons = reasons
@@ -62,6 +64,11 @@ class ObjectiveHistory:
         seen = self.events.observed
         end = minute_of(self.at)
         return Interval(end, end) if seen is None else Interval(seen.start, min(seen.end, end))
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether the budget is for the time before each moment, not for a month or the like."""
+        return isinstance(self.objective.window, RollingWindow)
 
     def frame(self, group: Mapping[str, str] | None = None) -> pd.DataFrame:
         """Good, bad and total events and coverage of each minute that was seen; the index tells where it ends."""
@@ -92,13 +99,14 @@ class ObjectiveHistory:
         events, minutes = self._of(group), _points(self.within, _minutes(step))
         starts = np.array([self.objective.window.period(int(minute)).start for minute in minutes])
         bad, total = (_at(edges, events, minutes) - _at(edges, events, starts) for edges in _bad_and_total(events))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            left = 1 - bad / np.where(total, float(self.objective.budget_ratio) * total, np.nan)
+        allowed = float(self.objective.budget_ratio) * total
+        left = 1 - bad / np.where(allowed, allowed, np.nan)
         return pd.Series(left, index=_index_of(minutes), name="budget remaining")
 
     def burn_down(self, *, step: str = "1h") -> pd.Series:
         """The budget of the period that the history ends in, as it was spent, measured by all events until the end."""
-        minutes = _points(self._period(), _minutes(step))
+        period = self._period()
+        minutes = np.union1d(period.start, _points(period, _minutes(step)))
         bad, total = _bad_and_total(self.events)
         spent = _at(bad, self.events, minutes) - _at(bad, self.events, minutes[:1])
         allowed = float(self.objective.budget_ratio) * (
@@ -160,12 +168,18 @@ class ObjectiveHistory:
         """The future of the budget from the end of the history on; None without a budget or without events."""
         return forecast(self.objective, self.events, self.within.end, is_backtested=True)
 
-    def report(self, at: str | datetime | None = None) -> ObjectiveReport:
-        """Every figure at a time, the end of the history unless told otherwise."""
-        from slo.clock import parse_time
-
+    def report(self, at: str | datetime | None = None, *, group: Mapping[str, str] | None = None) -> ObjectiveReport:
+        """Every figure at a time, the end of the history unless told otherwise; it lists the corrections that apply."""
         when = parse_time(at) if isinstance(at, str) else at or datetime_of(self.within.end)
-        return evaluate(self.objective, self.events, at=when, reasons=self._reasons)
+        key = self._key(group)
+        return evaluate(
+            self.objective,
+            self._uncorrected[key],
+            at=when,
+            group=key,
+            reasons=self._reasons,
+            corrections=self.corrections,
+        )
 
     def _period(self) -> Interval:
         end = self.within.end
@@ -188,11 +202,16 @@ class ObjectiveHistory:
             raise UsageError(str(error)) from None
 
     def _of(self, group: Mapping[str, str] | None) -> EventSeries:
-        key = tuple((label, group[label]) for label in self.objective.group_by if label in group) if group else ()
-        if key not in self.groups:
-            known = ", ".join(str(dict(one)) for one in self.groups if one) or "none"
-            raise UsageError(f"{self.objective.id} has no group {group}; there are: {known}")
-        return self.groups[key]
+        return self.groups[self._key(group)]
+
+    def _key(self, group: Mapping[str, str] | None) -> Group:
+        """Raises UsageError for a group that there is not."""
+        wanted = dict(group or {})
+        for key in self.groups:
+            if dict(key) == wanted:
+                return key
+        known = ", ".join(str(dict(one)) for one in self.groups if one) or "none"
+        raise UsageError(f"{self.objective.id} has no group {wanted}; there are: {known}")
 
     def _windows(
         self, window: int, step: int, group: Mapping[str, str] | None
@@ -202,6 +221,11 @@ class ObjectiveHistory:
             _at(edges, events, minutes) - _at(edges, events, minutes - window) for edges in _bad_and_total(events)
         )
         return bad, total, _index_of(minutes)
+
+
+def _corrected(events: EventSeries, corrections: Sequence[Correction]) -> EventSeries:
+    whole = Interval(events.start, events.end)
+    return without(events, [excluded for one in corrections for excluded in one.within(whole)])
 
 
 def _bad_and_total(events: EventSeries) -> tuple[Counts, Counts]:

@@ -106,7 +106,8 @@ def alerts(
     upper.axhline(1, linestyle="--", color=GREY, label="sustainable")
     upper.set_yscale("symlog", linthresh=1)
     upper.set_ylim(bottom=0)
-    upper.set_ylabel("burn rate (times the sustainable)")
+    upper.set_ylabel("burn rate (1 = sustainable)")
+    upper.yaxis.set_major_formatter("{x:g}")
     upper.legend(frameon=False, fontsize=8)
     for incident in history.found_incidents():
         span = (_time(incident.interval.start, zone), _time(incident.interval.end, zone))
@@ -125,13 +126,17 @@ def forecast(history: ObjectiveHistory, path: str | Path | None = None, *, zone:
     """What is left of the budget, and the scenarios and the band of its future."""
     figure, axes = _figure(history, "Forecast of the error budget", 4.0)
     past = 100 * history.budget(step=_step(history.within))
+    if history.is_rolling:  # before a whole period was seen, a budget of the little that was seen
+        whole = history.within.start + history.objective.window.nominal_minutes
+        past = past.loc[datetime_of(min(whole, history.within.end)) :]
     axes.plot(_times(past.index, zone), past.to_numpy(), color="black", label="budget left so far")
     found = history.forecast()
     if found is not None:
         _draw_scenarios(axes, found, zone)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylabel("budget left (%)")
-    return _done(figure, axes, path, zone)
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    return _done(figure, axes, path, zone, legend=False)
 
 
 def _draw_scenarios(axes: Axes, found: Forecast, zone: str) -> None:
@@ -154,6 +159,8 @@ def _draw_firings(axes: Axes, history: ObjectiveHistory, policy: str, row: int, 
         begins, ends = ([_place(minute_of(one), zone) for one in of_one[edge]] for edge in ("start", "end"))
         label = severity if row == 0 else ""
         axes.hlines([row + offset] * len(begins), begins, ends, color=colour, linewidth=6, label=label)
+        # However short an alert is on the scale of a month, it is seen.
+        axes.plot(begins, [row + offset] * len(begins), "|", color=colour, markersize=9, markeredgewidth=2)
 
 
 def _figure(history: ObjectiveHistory, title: str, height_inches: float) -> tuple[Plot, Axes]:
