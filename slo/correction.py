@@ -43,7 +43,11 @@ class Correction:
 
     def concerns(self, objective: Objective) -> bool:
         """Whether the objective, and with it each of its groups, is corrected."""
-        return any(fnmatchcase(objective.id, glob) for glob in self.slos)
+        return self.matches(objective.id)
+
+    def matches(self, slo: str) -> bool:
+        """As concerns, by the id of the objective."""
+        return any(fnmatchcase(slo, glob) for glob in self.slos)
 
     def within(self, interval: Interval) -> list[Interval]:
         """The excluded times that overlap an interval, cut to it."""

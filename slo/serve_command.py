@@ -80,7 +80,7 @@ async def _serve(plan: _Plan, listener: socket.socket, record: Record) -> None:
     authentication = Authentication(plan.tokens, anonymous=plan.anonymous, now=utc_now)
     tls = ReloadingTLS(plan.tls) if plan.tls else None
     supervisor = Supervisor(plan.child, lambda snapshot: service.publish(snapshot))
-    service = Service(record, authentication, rules=plan.rules, tls=tls, collector=supervisor)
+    service = Service(record, authentication, rules=plan.rules, tls=tls, collector=supervisor, ledger=plan.child.ledger)
     server = make_server(traced(create_app(service)), tls=tls)
     _on_signals(server, service, supervisor)
     await supervisor.start()

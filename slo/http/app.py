@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slo.http import admission_route, budget_routes, gate_routes, health_routes, record_routes
+from slo.http import admission_route, budget_routes, correction_routes, gate_routes, health_routes, record_routes
 from slo.http.described import SCHEMAS
 from slo.http.page import page_routes
 from slo.http.page_data import ServicePage
@@ -40,6 +40,7 @@ def create_app(service: Service) -> ASGIApp:
         *health_routes.operations(service),
         *budget_routes.operations(service),
         *record_routes.operations(service),
+        *correction_routes.operations(service),
     ]
     operations.append(_openapi(page, [operation.described() for operation in operations]))
     return guarded(

@@ -64,7 +64,57 @@ _ALWAYS = (400, 401, 414, 421, 431, 503)
 SLO = parameter("slo", "an id, or a glob whose `*` stops at `{`; repeat it for several", many=True)
 GROUP = parameter("group", "LABEL=VALUE of one group; repeat it for several labels", many=True)
 
+_TEXT = {"type": "string", "maxLength": 2000}
+
 SCHEMAS: dict[str, Any] = {
+    "NewCorrection": {
+        "type": "object",
+        "required": ["slos", "from", "reason"],
+        "additionalProperties": False,
+        "properties": {
+            "slos": {"type": "array", "minItems": 1, "maxItems": 100, "items": {"type": "string", "maxLength": 300}},
+            "from": {**_TIME, "description": "at a whole minute"},
+            "to": {**_TIME, "description": "its end; or its duration"},
+            "duration": {**_TEXT, "examples": ["2h"]},
+            "rule": {**_TEXT, "description": "RFC 5545, daily at most", "examples": ["FREQ=WEEKLY;BYDAY=SU"]},
+            "time_zone": _TEXT,
+            "category": {
+                "type": "string",
+                "enum": ["maintenance", "deployment", "outside-hours", "provider", "test", "other"],
+            },
+            "reason": {**_TEXT, "minLength": 1},
+            "author": _TEXT,
+            "planned": {"type": "boolean", "description": "it may begin in the future"},
+            "dry_run": {"type": "boolean", "description": "tell, and store nothing"},
+        },
+    },
+    "Correction": {
+        "type": "object",
+        "required": ["id", "slos", "category", "reason", "author", "made_at", "concerns"],
+        "properties": {
+            "id": {"type": "integer", "description": "0 for a trial"},
+            "slos": {"type": "array", "items": {"type": "string"}},
+            "category": {"type": "string"},
+            "reason": {"type": "string"},
+            "author": {"type": "string"},
+            "made_at": _TIME,
+            "start": _TIME,
+            "end": _TIME,
+            "duration": {"type": "string"},
+            "rule": {"type": "string"},
+            "time_zone": {"type": "string"},
+            "concerns": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+    "Corrections": {
+        "type": "object",
+        "required": ["schema"],
+        "properties": {
+            "schema": {"const": "slo.corrections/v1"},
+            "corrections": {"type": "array", "items": {"type": "object"}},
+            "entries": {"type": "array", "items": {"type": "object"}},
+        },
+    },
     "Problem": {
         "type": "object",
         "required": ["type", "title", "status", "detail"],

@@ -47,7 +47,7 @@ class Collector(Protocol):
 
 
 class Service:
-    """Of one event loop."""
+    """Of one event loop. ledger: where corrections are kept."""
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Service:
         tls: ReloadingTLS | None = None,
         now: Callable[[], datetime] = utc_now,
         collector: Collector | None = None,
+        ledger: str | None = None,
     ) -> None:
         self.record = record
         self.authentication = authentication
@@ -67,6 +68,7 @@ class Service:
         self.requests = Requests()
         self.writes = WriteLimit(self.rules.writes_per_second, now_seconds=time.monotonic)
         self.stopping = False
+        self.ledger = ledger
         self._collector = collector
         self._tls = tls
 

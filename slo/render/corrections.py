@@ -74,19 +74,15 @@ def entry_lines(entries: Sequence[CorrectionEntry]) -> Iterator[str]:
 
 def entries_json(entries: Sequence[CorrectionEntry]) -> str:
     """The history in schema slo.corrections/v1; a withdrawal names what it `withdraws`."""
-    documents = [
-        correction_document(one.made)
-        if one.made is not None
-        else {
-            "id": one.id,
-            "withdraws": one.withdraws,
-            "reason": one.reason,
-            "author": one.author,
-            "made_at": format_time(one.at),
-        }
-        for one in entries
-    ]
-    return _json({"schema": SCHEMA, "entries": documents})
+    return _json({"schema": SCHEMA, "entries": [entry_document(one) for one in entries]})
+
+
+def entry_document(one: CorrectionEntry) -> dict[str, Any]:
+    """One entry as plain values."""
+    if one.made is not None:
+        return correction_document(one.made)
+    at = format_time(one.at)
+    return {"id": one.id, "withdraws": one.withdraws, "reason": one.reason, "author": one.author, "made_at": at}
 
 
 def _sentence(one: Correction) -> str:

@@ -25,6 +25,7 @@ from slo.http.server import listen, make_server, url_of
 from slo.http.service import Rules, Service
 from slo.http.tls import ReloadingTLS
 from slo.http.tokens import add_token, new_token
+from slo.ledger.store import Ledger
 from slo.record import Record
 from slo.serving.publishing import make_snapshot
 from slo.serving.snapshot import Snapshot
@@ -145,13 +146,14 @@ def running_shop(
         for role in ("read", "decide", "override", "admin"):
             tokens[role], token = new_token(f"the-{role}", role)
             add_token(folder / "tokens", token)
-    clock, loop = Clock(), uvloop.new_event_loop()
+    clock, loop, ledger = Clock(), uvloop.new_event_loop(), str(folder / "slo.db")
+    Ledger(ledger, create=True).close()
     listener = listen("127.0.0.1", 0)
     with Record(str(folder / "record.db"), create=True, now=clock) as record:
         authentication = Authentication(folder / "tokens" if with_tokens else None, anonymous=anonymous, now=clock)
 
         async def make() -> Service:
-            return Service(record, authentication, rules=rules, tls=tls, now=clock)
+            return Service(record, authentication, rules=rules, tls=tls, now=clock, ledger=ledger)
 
         service = loop.run_until_complete(make())
         server = make_server(create_app(service), tls=tls, limits=limits, drain_seconds=5)

@@ -35,6 +35,9 @@ OPERATIONS = [
     "GET /gates/{gate}/override",
     "POST /gates/{gate}/override",
     "DELETE /gates/{gate}/override/{number}",
+    "GET /corrections",
+    "POST /corrections",
+    "DELETE /corrections/{number}",
 ]
 
 

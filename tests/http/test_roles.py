@@ -18,6 +18,7 @@ REVIEW = {
     "request": {"uid": "1", "operation": "CREATE", "dryRun": True},
 }
 OVERRIDE = {"reason": "because", "until": format_time(AT.replace(minute=5))}
+CORRECTION = {"slos": ["*"], "from": "2026-10-31T00:00:00Z", "duration": "1h", "reason": "test", "dry_run": True}
 EVERYONE = set(ROLES)
 READERS = {"read", "override", "admin"}
 ASKERS = {"read", "decide", "override", "admin"}
@@ -40,6 +41,9 @@ MATRIX: dict[str, tuple[str, str, object, set[str]]] = {
     "POST /gates/{gate}": ("POST", "/gates/open", {}, DECIDERS),
     "POST /admission/{gate}": ("POST", "/admission/open", REVIEW, DECIDERS),
     "POST /gates/{gate}/override": ("POST", "/gates/open/override", OVERRIDE, {"override", "admin"}),
+    "GET /corrections": ("GET", "/corrections", None, READERS),
+    "POST /corrections": ("POST", "/corrections", CORRECTION, {"admin"}),
+    "DELETE /corrections/{number}": ("DELETE", "/corrections/999?reason=x", None, {"admin"}),
     "DELETE /gates/{gate}/override/{number}": (
         "DELETE",
         "/gates/open/override/999?reason=x",
