@@ -1,7 +1,7 @@
 # The service as an image: the base system, Python, and the packages of requirements-runtime.lock; no compiler and no
 # package manager of its own. It runs as user 65532 and writes to /var/lib/slo alone, so the root may be read-only:
 #   docker build -t slo .
-#   docker run --read-only --cap-drop ALL -v slo:/var/lib/slo -v "$PWD/examples:/etc/slo:ro" -p 8080:8080 slo
+#   docker run --read-only --cap-drop ALL -v slo:/var/lib/slo -v "$PWD/objectives:/etc/slo:ro" -p 8080:8080 slo
 # Packages come from where pip is configured to find them. A machine with a mirror hands its configuration and its
 # certificates to the build, and neither is kept: --secret id=pip,src=/etc/pip.conf --secret id=ca,src=BUNDLE
 ARG BASE_IMAGE=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
