@@ -1,8 +1,8 @@
 """The command `slo`: what may be written on the command line, and what comes back to the shell.
 
-Exit codes: 0 done; 1 a check failed, a gate is closed; 2 usage or objective file; 3 the source or the ledger failed;
-130 interrupted; 141 the reader of the output went away. Standard output carries only the result. Nothing that is slow
-to import is imported before a command is known, so that `slo --help` answers in 0.2 s.
+Exit codes: 0 done; 1 a check failed, a gate is closed; 2 usage or objective file; 3 the source, the ledger or the
+cluster failed; 130 interrupted; 141 the reader of the output went away. Standard output carries only the result.
+Nothing that is slow to import is imported before a command is known, so that `slo --help` answers in 0.2 s.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from slo.errors import LedgerError, RecordError, SLOError, SourceError
+from slo.errors import ClusterError, LedgerError, RecordError, SLOError, SourceError
 from slo.options import parse, parser
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _run(arguments: Sequence[str]) -> int:
         return int(done.code or DONE)
     except SLOError as error:
         _complain(str(error))
-        return SOURCE_FAILED if isinstance(error, (SourceError, LedgerError, RecordError)) else USAGE
+        return SOURCE_FAILED if isinstance(error, (SourceError, LedgerError, RecordError, ClusterError)) else USAGE
 
 
 def _command(name: str) -> Callable[[Namespace], Result]:
@@ -81,6 +81,8 @@ def _command(name: str) -> Callable[[Namespace], Result]:
         from slo.record_commands import COMMANDS
     elif name == "correct":
         from slo.correct_command import COMMANDS
+    elif name == "chaos":
+        from slo.chaos_command import COMMANDS
     elif name == "gate":
         from slo.gate_command import COMMANDS
     elif name == "incidents":

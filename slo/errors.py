@@ -5,6 +5,9 @@
     │   └── SpecError            an objective file is wrong: every problem at once, each with its place
     ├── LedgerError              the ledger cannot be opened, read or written
     ├── RecordError              the record of decisions cannot
+    ├── ClusterError             the Kubernetes cluster cannot be asked, or refuses
+    │   └── ClusterRefusalError      the API server says no
+    │       └── ClusterConflictError     the object has changed since it was read
     └── SourceError              the data could not be had
         ├── SourceUnreachableError   nobody answers: refused, timed out, no such host
         ├── SourceResponseError      an answer came, but it is an error, not the expected form, or cut short
@@ -59,6 +62,18 @@ class LedgerError(SLOError):
 
 class RecordError(SLOError):
     """The record of decisions cannot be opened, read or written; what was kept before is as it was."""
+
+
+class ClusterError(SLOError):
+    """The Kubernetes API cannot be reached, or refuses what is asked of it."""
+
+
+class ClusterRefusalError(ClusterError):
+    """The API server has answered, and the answer is no: nothing was changed."""
+
+
+class ClusterConflictError(ClusterRefusalError):
+    """An object has changed since it was read, or is there already."""
 
 
 @dataclass(frozen=True, slots=True)

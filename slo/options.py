@@ -14,6 +14,7 @@ from slo.analysis_options import (
     add_output_option,
     add_replay_options,
 )
+from slo.chaos_options import add_plan_options, add_run_options
 from slo.correct_options import add_correct_options
 from slo.errors import UsageError
 from slo.record_options import add_decisions_options, add_override_options
@@ -112,6 +113,11 @@ def parser() -> ArgumentParser:
             "ledger",
             "look into a ledger and look after it",
             _add_ledger_verbs,
+        ),
+        (
+            "chaos",
+            "run chaos that the error budget can afford, and stop it when it cannot",
+            _add_chaos_verbs,
         ),
         (
             "decisions",
@@ -396,6 +402,19 @@ def _add_ledger_verbs(parser: ArgumentParser) -> None:
         _add_ledger_option(verb)
         add_options(verb)
         # Given before the verb, it must not be forgotten for want of it behind.
+        verb.add_argument("--settings", type=Path, metavar="FILE", default=SUPPRESS, help="TOML file of settings")
+
+
+def _add_chaos_verbs(parser: ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser, required=True)
+    for name, help_text, add_options in (
+        ("plan", "whether a run may start, and what it may cost; nothing is touched", add_plan_options),
+        ("run", "start it, watch it, halt it when it costs too much, and report", add_run_options),
+    ):
+        verb = verbs.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+        add_options(verb)
+        _add_files(verb)
+        _add_data_options(verb)
         verb.add_argument("--settings", type=Path, metavar="FILE", default=SUPPRESS, help="TOML file of settings")
 
 

@@ -50,7 +50,7 @@ def read_engine(document: Any, *, namespace: str = "") -> EngineSpec:
         raise ValueError(f"this is no {KIND}")
     if document.get("apiVersion") != f"{GROUP}/{VERSION}":
         raise ValueError(f"apiVersion: write {GROUP}/{VERSION}")
-    if len(json.dumps(document)) > _MOST_BYTES:
+    if _size(document) > _MOST_BYTES:
         raise ValueError(f"the {KIND} is larger than {_MOST_BYTES >> 10} KiB")
     metadata, spec = _mapping(document, "metadata"), _mapping(document, "spec")
     namespace = _text(metadata, "namespace") or namespace
@@ -102,6 +102,13 @@ class _Fault:
             affected_ratio=_affected(env),
             redirected=tuple(name for name in _TARGETS if name in env),
         )
+
+
+def _size(document: Mapping[str, Any]) -> int:
+    try:
+        return len(json.dumps(document))
+    except (TypeError, RecursionError):
+        raise ValueError(f"the {KIND} holds what is no JSON, such as a date without quotes") from None
 
 
 def _doubts(spec: Mapping[str, Any], faults: Sequence[_Fault]) -> Iterator[str]:

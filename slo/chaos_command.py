@@ -1,0 +1,279 @@
+"""The command `slo chaos`: whether a run may start and what it may cost (`plan`), and the guarded run (`run`)."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import math
+import os
+import signal
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slo.clock import utc_now
+from slo.commands import Result, chosen_files, listed
+from slo.errors import SourceResponseError, UsageError
+from slo.settings import Settings, check_duration, load_settings
+
+if TYPE_CHECKING:
+    from slo.chaos.cluster import Cluster, Document
+    from slo.chaos.engine import EngineSpec
+    from slo.chaos.reading import BudgetSource
+    from slo.chaos.report import RunReport
+    from slo.chaos.runs import Guard, MakeBudget, Refused
+    from slo.gate import Gate
+    from slo.governance import ChaosRules
+
+STARTED, REFUSED = 0, 1
+_MOST_FILE_BYTES = 1024 * 1024
+_ATTEMPTS = 4
+"""Looks in vain after which a run is halted: 20 seconds, of the minute that halting may take."""
+
+
+def chaos(arguments: Namespace) -> Result:
+    """One of the verbs."""
+    settings = load_settings(os.environ, arguments.settings)
+    document = _engine_document(arguments.engine)
+    return (_plan if arguments.verb == "plan" else _run)(arguments, settings, document)
+
+
+def _plan(arguments: Namespace, settings: Settings, document: Document) -> Result:
+    from slo.chaos.guarding import engine_view
+    from slo.chaos.lease import Leases
+    from slo.chaos.precheck import make_plan
+    from slo.chaos.runs import read_wanted
+    from slo.chaos.telling import plan_document, plan_text
+
+    engine = read_wanted(document)
+    guard, slos = _guard(arguments, settings, engine, threading.Event())
+    leases, live = {}, None
+    if arguments.kubeconfig or arguments.context:
+        cluster = _cluster(arguments)
+        namespace = arguments.lease_namespace or engine.namespace
+        leases = Leases(cluster, namespace, slos, holder="", ttl_seconds=1).look()
+        found = cluster.engine(engine.namespace, engine.name)
+        live = engine_view(found, 0) if found else None
+    now = guard.now()
+    reading = guard.make_budget(slos, now).read()
+    plan = make_plan(
+        guard.gate, guard.rules, engine, slos, reading, guard.exposure(engine), leases, at=reading.at, live=live
+    )
+    held = [f"{slo}: run {view.holder} has the lease" for slo, view in leases.items() if view.holder]
+    refusals = (*plan.refusals, *held)
+    if arguments.output == "json":
+        text = json.dumps(plan_document(plan, refusals), allow_nan=False, indent=2) + "\n"
+    else:
+        text = plan_text(plan, refusals, looked=bool(leases))
+    return Result(text, REFUSED if refusals else STARTED)
+
+
+def _run(arguments: Namespace, settings: Settings, document: Document) -> Result:
+    from slo.chaos.report import report_document
+    from slo.chaos.runs import Refused, guarded_run, read_wanted
+
+    if arguments.server is None and (arguments.demo or arguments.data or arguments.prometheus):
+        raise UsageError("a run is watched over a ledger or a service: give --ledger DSN or --server URL")
+    engine = read_wanted(document)
+    with _interruptions() as interrupted:
+        guard, slos = _guard(arguments, settings, engine, interrupted)
+        cluster = _cluster(arguments)
+        namespace = arguments.lease_namespace or engine.namespace
+        texts, documents, code = [], [], REFUSED
+        for one in guarded_run(guard, cluster, document, slos, namespace):
+            if isinstance(one, Refused):
+                texts.append(_refused_text(one))
+                documents.append(_refused_document(one))
+            else:
+                texts.append(_report_text(one))
+                documents.append(report_document(one))
+                code = STARTED if one.is_passed and not one.recovered else REFUSED
+    if arguments.report is not None:
+        _write(arguments.report, documents[-1])
+    if arguments.output == "json":
+        return Result("".join(json.dumps(one, allow_nan=False) + "\n" for one in documents), code)
+    return Result("".join(texts), code)
+
+
+def _guard(
+    arguments: Namespace, settings: Settings, engine: EngineSpec, interrupted: threading.Event
+) -> tuple[Guard, tuple[str, ...]]:
+    from slo.chaos.guarding import Pace
+    from slo.chaos.machine import Limits
+    from slo.chaos.reading import Patience
+    from slo.chaos.runs import Guard
+
+    asked = tuple(dict.fromkeys(arguments.slos)) or engine.objectives
+    if arguments.server is not None:
+        rules, make_budget, slos = _by_service(arguments, settings, asked)
+    else:
+        rules, make_budget, slos = _by_files(arguments, settings, asked)
+    poll = _seconds(arguments.poll, "--poll", 60)
+    guard = Guard(
+        gate=arguments.gate,
+        rules=rules,
+        make_budget=make_budget,
+        limits=Limits(patience=Patience(blind_seconds=poll * _ATTEMPTS)),
+        pace=Pace(poll_seconds=poll, settle_seconds=_seconds(getattr(arguments, "settle", "0s"), "--settle", 3600)),
+        attempts=_ATTEMPTS,
+        ttl_seconds=math.ceil(max(_seconds(getattr(arguments, "ttl", "30s"), "--ttl", 3600), 2 * poll)),
+        by=getpass.getuser(),
+        now=utc_now,
+        say=_say,
+        interrupted=interrupted,
+    )
+    return guard, slos
+
+
+def _by_service(
+    arguments: Namespace, settings: Settings, asked: tuple[str, ...]
+) -> tuple[ChaosRules | None, MakeBudget, tuple[str, ...]]:
+    from slo.chaos.budgets import ServiceBudget
+    from slo.chaos.rules_document import rules_of
+    from slo.gate_server import GateServer
+
+    if arguments.files or arguments.ledger or arguments.data or arguments.demo or arguments.prometheus:
+        raise UsageError("--server asks a service about its own data: leave out objective files and other data")
+    if not asked:
+        raise UsageError("whose budget does it spend? name it: --slo ID, or the engine's annotation slo-objectives")
+    if grouped := [slo for slo in asked if "{" in slo or "*" in slo]:
+        raise UsageError(f"--slo: {grouped[0]!r} is no id of an objective as a whole")
+    server = GateServer(arguments.server.rstrip("/"), settings.token)
+    from urllib.parse import quote
+
+    body = server.get(f"/gates/{quote(arguments.gate, safe='')}/chaos", timeout_seconds=10.0)
+    try:
+        rules = rules_of(json.loads(body))
+    except ValueError as error:
+        raise SourceResponseError(f"{server.url}: {error}") from None
+
+    def make(slos: tuple[str, ...], since: datetime) -> BudgetSource:
+        return ServiceBudget(server=server, gate=arguments.gate, slos=slos, now=utc_now)
+
+    return rules, make, asked
+
+
+def _by_files(
+    arguments: Namespace, settings: Settings, asked: tuple[str, ...]
+) -> tuple[ChaosRules | None, MakeBudget, tuple[str, ...]]:
+    from slo.chaos.budgets import LocalBudget, named_objectives
+    from slo.opening import choose_data, veto_evaluator
+    from slo.spec import load_files
+    from slo.window import minute_of
+
+    spec = load_files(chosen_files(arguments.files, settings))
+    gate = _gate_of(spec.gates, arguments.gate)
+    every = named_objectives(gate, spec.objectives, asked)
+    choice = choose_data(arguments, settings)
+    hear = veto_evaluator(arguments, settings)
+
+    def make(slos: tuple[str, ...], since: datetime) -> BudgetSource:
+        return LocalBudget(
+            gate=gate,
+            objectives=spec.objectives,
+            slos=slos,
+            choice=choice,
+            hear=hear,
+            now=utc_now,
+            since_minute=minute_of(since),
+        )
+
+    return gate.chaos, make, every
+
+
+def _gate_of(gates: Sequence[Gate], name: str) -> Gate:
+    for one in gates:
+        if one.name == name:
+            return one
+    raise UsageError(f"there is no gate {name!r} in these files; there are: {listed([one.name for one in gates])}")
+
+
+def _cluster(arguments: Namespace) -> Cluster:
+    from slo.chaos.cluster import Cluster
+
+    return Cluster(kubeconfig=arguments.kubeconfig, context=arguments.context)
+
+
+def _engine_document(file: Path) -> Document:
+    """The one ChaosEngine of a file, which may hold other objects."""
+    import yaml
+
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_MOST_FILE_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+    if len(content) > _MOST_FILE_BYTES:
+        raise UsageError(f"{file}: is larger than {_MOST_FILE_BYTES >> 20} MiB")
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, Loader=yaml.CSafeLoader)):
+            raise UsageError(f"{file}: aliases of YAML are not followed here; write what they stand for")
+        found = [one for one in yaml.load_all(content, Loader=yaml.CSafeLoader) if _is_engine(one)]
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UsageError(f"{file}: is not YAML: {' '.join(str(error).split())[:200]}") from None
+    if len(found) != 1:
+        raise UsageError(f"{file}: holds {len(found)} ChaosEngines; one is run at a time")
+    return dict(found[0])
+
+
+def _is_engine(document: Any) -> bool:
+    return isinstance(document, dict) and document.get("kind") == "ChaosEngine"
+
+
+@contextmanager
+def _interruptions() -> Iterator[threading.Event]:
+    """Set by Ctrl-C and SIGTERM: the run is halted then, and not left alone."""
+    asked = threading.Event()
+    before = {one: signal.signal(one, lambda *_: asked.set()) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _say(message: str) -> None:
+    from slo.redaction import without_password
+    from slo.render.text import printable
+
+    print(f"slo: {printable(without_password(message))}", file=sys.stderr, flush=True)
+
+
+def _seconds(text: str, flag: str, most: int) -> float:
+    seconds = check_duration(text, flag)
+    if not 0 <= seconds <= most or (flag != "--settle" and not seconds):
+        raise UsageError(f"{flag}: {text} is not a duration of at most {most} s")
+    return seconds
+
+
+def _refused_text(refused: Refused) -> str:
+    from slo.chaos.telling import plan_text
+
+    return plan_text(refused.plan, refused.refusals, looked=True)
+
+
+def _refused_document(refused: Refused) -> dict[str, Any]:
+    from slo.chaos.telling import plan_document
+
+    return plan_document(refused.plan, refused.refusals)
+
+
+def _report_text(report: RunReport) -> str:
+    from slo.chaos.report import report_text
+
+    return report_text(report)
+
+
+def _write(file: Path, document: dict[str, Any]) -> None:
+    from slo.whole_file import whole_file
+
+    with whole_file(file) as opened:
+        opened.write(json.dumps(document, allow_nan=False, indent=2).encode() + b"\n")
+
+
+COMMANDS: dict[str, Callable[[Namespace], Result]] = {"chaos": chaos}
