@@ -10,8 +10,8 @@ import signal
 import socket
 import sys
 from argparse import Namespace
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -53,11 +53,13 @@ def serve(arguments: Namespace) -> Result:
     import uvloop
 
     with (
+        ExitStack() as listeners,
         listen(plan.host, plan.port) as listener,
         Record(plan.record, create=True, retention=plan.retention) as record,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(plan, listener, record))
+        plain = listeners.enter_context(listen(plan.host, plan.plain_port)) if plan.plain_port is not None else None
+        runner.run(_serve(plan, listener, plain, record))
     return Result("")
 
 
@@ -67,6 +69,7 @@ class _Plan:
 
     host: str
     port: int
+    plain_port: int | None
     record: str
     retention: timedelta
     child: ChildConfig
@@ -76,13 +79,17 @@ class _Plan:
     rules: Rules
 
 
-async def _serve(plan: _Plan, listener: socket.socket, record: Record) -> None:
+async def _serve(plan: _Plan, listener: socket.socket, plain: socket.socket | None, record: Record) -> None:
+    """plain: where callers are answered without TLS, too."""
     authentication = Authentication(plan.tokens, anonymous=plan.anonymous, now=utc_now)
     tls = ReloadingTLS(plan.tls) if plan.tls else None
     supervisor = Supervisor(plan.child, lambda snapshot: service.publish(snapshot))
     service = Service(record, authentication, rules=plan.rules, tls=tls, collector=supervisor, ledger=plan.child.ledger)
-    server = make_server(traced(create_app(service)), tls=tls)
-    _on_signals(server, service, supervisor)
+    app = traced(create_app(service))
+    servers = [(make_server(app, tls=tls), listener)]
+    if plain is not None:
+        servers.append((make_server(app), plain))
+    _on_signals([server for server, _ in servers], service, supervisor)
     await supervisor.start()
     ticking = asyncio.create_task(service.run())
     # What is there now stays: the collector of garbage need not look at it again and again.
@@ -90,7 +97,7 @@ async def _serve(plan: _Plan, listener: socket.socket, record: Record) -> None:
     gc.freeze()
     print(url_of(listener, tls=tls is not None), flush=True)
     try:
-        await server.serve(sockets=[listener])
+        await asyncio.gather(*(server.serve(sockets=[where]) for server, where in servers))
     finally:
         ticking.cancel()
         with suppress(asyncio.CancelledError):
@@ -98,11 +105,12 @@ async def _serve(plan: _Plan, listener: socket.socket, record: Record) -> None:
         await supervisor.stop(_CHILD_SECONDS)
 
 
-def _on_signals(server: Server, service: Service, supervisor: Supervisor) -> None:
+def _on_signals(servers: Sequence[Server], service: Service, supervisor: Supervisor) -> None:
     def stop() -> None:
         """The second time, without waiting for requests under way."""
-        server.force_exit = server.should_exit
-        server.should_exit = service.stopping = True
+        for server in servers:
+            server.force_exit, server.should_exit = server.should_exit, True
+        service.stopping = True
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -120,6 +128,7 @@ def _plan(arguments: Namespace, settings: Settings) -> _Plan:
     return _Plan(
         host=host,
         port=check_port(arguments.port, "--port") if arguments.port is not None else service.port,
+        plain_port=_plain_port(arguments, settings),
         record=record_dsn(arguments.record, settings, ledger),
         retention=timedelta(seconds=settings.record_retention_seconds),
         child=_child(arguments, settings, ledger),
@@ -139,6 +148,16 @@ def _plan(arguments: Namespace, settings: Settings) -> _Plan:
             access_log=arguments.access_log or service.access_log,
         ),
     )
+
+
+def _plain_port(arguments: Namespace, settings: Settings) -> int | None:
+    if arguments.plain_port is None:
+        chosen = settings.service.plain_port
+    else:
+        chosen = check_port(arguments.plain_port, "--plain-port")
+    if chosen is not None and not (arguments.tls_cert or settings.service.tls_cert):
+        raise UsageError("--plain-port: it is plain already: give --tls-cert and --tls-key, or --port alone")
+    return chosen
 
 
 def _child(arguments: Namespace, settings: Settings, ledger: str) -> ChildConfig:

@@ -15,6 +15,9 @@ def add_serve_options(parser: ArgumentParser) -> None:
     add_record_option(parser)
     parser.add_argument("--host", metavar="ADDRESS", help="listen there (127.0.0.1); SLO_HOST")
     parser.add_argument("--port", metavar="PORT", help="and at this port (8080); SLO_PORT")
+    parser.add_argument(
+        "--plain-port", metavar="PORT", help="with TLS: answer at this port without it, too; SLO_PLAIN_PORT"
+    )
     _add_tokens_option(parser)
     parser.add_argument(
         "--anonymous",

@@ -17,6 +17,7 @@ ANONYMOUS_ROLES = ("none", "read", "decide")
 SERVICE_KEYS = (
     "host",
     "port",
+    "plain_port",
     "tokens",
     "anonymous",
     "tls_cert",
@@ -39,6 +40,7 @@ class ServiceSettings:
 
     host: str = "127.0.0.1"
     port: int = 8080
+    plain_port: int | None = None
     tokens: Path | None = None
     anonymous: str | None = None
     tls_cert: Path | None = None
@@ -56,6 +58,7 @@ def read_service_settings(values: Values) -> ServiceSettings:
     return ServiceSettings(
         host=_text(values, "host") or defaults.host,
         port=_port(values, defaults.port),
+        plain_port=check_port(*values["plain_port"]) if "plain_port" in values else None,
         tokens=_path(values, "tokens"),
         anonymous=_anonymous(values),
         tls_cert=_path(values, "tls_cert"),

@@ -21,6 +21,7 @@ from slo.demo.shop import DemoShop
 from slo.record import Kind, Record
 from tests.http.served import FILE, eventually, served
 from tests.support.certificates import Authority
+from tests.support.prometheus import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,7 +116,12 @@ def test_with_tokens_and_tls_it_serves_others(
     certificate, key = servers.issue("slo")
     more = ["--host", "0.0.0.0", "--tokens", str(tokens), "--tls-cert", str(certificate), "--tls-key", str(key)]
     more += ["--client-ca", str(clients.certificate)]
+    plain_port = free_port()
+    more += ["--plain-port", str(plain_port)]
     with served(tmp_path, [*options, *more], ca=servers.certificate) as running:
+        plain = f"http://127.0.0.1:{plain_port}/budget"
+        assert httpx.get(plain, timeout=60).status_code == 401
+        assert httpx.get(plain, timeout=60, headers={"Authorization": f"Bearer {secret}"}).status_code == 200
         url = re.sub(r"0\.0\.0\.0", "127.0.0.1", running.url)
         context = ssl.create_default_context(cafile=str(servers.certificate))
         with httpx.Client(base_url=url, verify=context, timeout=60) as client:
@@ -136,6 +142,8 @@ def test_with_tokens_and_tls_it_serves_others(
         (["--host", "0.0.0.0"], "--host 0.0.0.0: others could reach it: give --tokens FILE"),
         (["--host", "::"], "--host ::: others could reach it"),
         (["--host", "0.0.0.0", "--anonymous", "decide"], "others could reach it"),
+        (["--plain-port", "8081"], "--plain-port: it is plain already: give --tls-cert and --tls-key"),
+        (["--plain-port", "http"], "--plain-port: 'http' is no port"),
         (["--port", "http"], "--port: 'http' is no port"),
         (["--port", "65536"], "--port: '65536' is no port"),
         (["--anonymous", "admin"], "--anonymous: 'admin' is none of none, read, decide"),
