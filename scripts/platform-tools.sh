@@ -52,7 +52,7 @@ build_kubernetes() {
     for staged in $(sed -n 's|^\s*\(k8s.io/[a-z-]*\) => ./staging/.*|\1|p' "$theirs"); do
         go mod edit "-replace=$staged=$staged@$published"
     done
-    go get k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
+    go get "k8s.io/kubernetes/cmd/kube-apiserver@${version[kubernetes]}" "k8s.io/kubernetes/cmd/kubectl@${version[kubernetes]}"
     go build -ldflags "-s -w" -o bin/ k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
 }
 
