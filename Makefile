@@ -11,13 +11,14 @@ help: ## list the targets
 run: setup ## the service with its page, over SLO_PROMETHEUS_URL or over a demo shop that is started, until Ctrl-C
 	@scripts/run.sh
 
-generate: setup ## rules/ and dashboards/ anew from examples/cloudshop.yaml
+generate: setup ## rules/, dashboards/ and the outputs of notebooks/ anew
 	$(BIN)/slo rules examples/cloudshop.yaml -o rules --namespace cloudshop-prod
 	$(BIN)/slo rules examples/cloudshop.yaml -o rules/prometheus --format prometheus --tests
 	$(BIN)/slo dashboard examples/cloudshop.yaml -o dashboards
 	$(BIN)/slo dashboard examples/cloudshop.yaml -o dashboards/configmap --format configmap --namespace monitoring
 	$(BIN)/slo dashboard examples/cloudshop.yaml -o dashboards/grafana-operator --format grafana-operator \
 	    --namespace monitoring
+	$(BIN)/python -m tests.notebook.running
 
 test: setup check-tools lint ## everything: set-up, lint, types, import direction, tests
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -63,23 +64,32 @@ def burn_down(history: ObjectiveHistory, path: str | Path | None = None, *, zone
 
 
 def error_ratio(
-    history: ObjectiveHistory, path: str | Path | None = None, *, window: str = "1h", zone: str = "UTC"
+    history: ObjectiveHistory,
+    path: str | Path | None = None,
+    *,
+    window: str = "1h",
+    zone: str = "UTC",
+    start: str | datetime | None = None,
+    end: str | datetime | None = None,
 ) -> Figure:
-    """Errors beside what the target allows, and the traffic that they are measured by."""
+    """Errors beside what the target allows, and the traffic that they are measured by; of all, or of a part."""
     figure = _empty(history, f"Bad events of all events, over {window}", 5.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-    step = _step(history.within)
-    ratios = 100 * history.error_ratio(window, step=step)
+    within = _within(history, start, end)
+    step = _step(within)
+    ratios = 100 * history.error_ratio(window, step=step).loc[datetime_of(within.start) : datetime_of(within.end)]
     times = _times(ratios.index, zone)
     upper.plot(times, ratios.to_numpy(), color=VERMILION, label=f"bad events over {window}")
     allowed = 100 * float(history.objective.budget_ratio)
     upper.axhline(allowed, linestyle="--", color=GREY, label=f"allowed over the period: {allowed:g} %")
     upper.set_ylabel("bad events (%)")
     upper.legend(frameon=False, fontsize=8)
-    minutes = history.frame()["total"].resample(pd.Timedelta(step), label="right", closed="right").mean()
+    minutes = history.frame()["total"].loc[datetime_of(within.start) : datetime_of(within.end)]
+    minutes = minutes.resample(pd.Timedelta(step), label="right", closed="right").mean()
     lower.plot(_times(minutes.index, zone), minutes.to_numpy(), color=BLUE)
     lower.set_ylabel("events a minute")
     lower.set_ylim(bottom=0)
+    lower.set_xlim(_place(within.start, zone), _place(within.end, zone))
     return _done(figure, lower, path, zone, legend=False)
 
 
@@ -89,17 +99,14 @@ def alerts(
     *,
     policies: Sequence[str] = (),
     zone: str = "UTC",
-    start: str | None = None,
-    end: str | None = None,
+    start: str | datetime | None = None,
+    end: str | datetime | None = None,
 ) -> Figure:
     """Burn rates, incidents (grey) and what each policy would have raised, over the history or a part of it."""
     names = list(policies) or [history.objective.alert_policy.name]
     figure = _empty(history, "Burn rates, incidents and what would have alerted", 3.4 + 0.5 * len(names))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1 + 0.5 * len(names)])
-    within = Interval(
-        minute_of(parse_time(start)) if start else history.within.start,
-        minute_of(parse_time(end)) if end else history.within.end,
-    )
+    within = _within(history, start, end)
     for window, colour in (("1h", BLUE), ("6h", GREEN)):
         rates = history.burn_rate(window, step=_step(within)).loc[datetime_of(within.start) : datetime_of(within.end)]
         upper.plot(_times(rates.index, zone), rates.to_numpy(), color=colour, label=f"over {window}")
@@ -118,7 +125,7 @@ def alerts(
     lower.set_ylim(-0.6, len(names) - 0.4)
     lower.invert_yaxis()
     lower.set_xlim(_place(within.start, zone), _place(within.end, zone))
-    lower.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+    figure.legend(*lower.get_legend_handles_labels(), frameon=False, fontsize=8, ncols=2, loc="outside lower center")
     return _done(figure, lower, path, zone, legend=False)
 
 
@@ -135,7 +142,7 @@ def forecast(history: ObjectiveHistory, path: str | Path | None = None, *, zone:
         _draw_scenarios(axes, found, zone)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylabel("budget left (%)")
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    figure.legend(frameon=False, fontsize=8, ncols=3, loc="outside lower center")
     return _done(figure, axes, path, zone, legend=False)
 
 
@@ -187,6 +194,15 @@ def _done(figure: Plot, axes: Axes, path: str | Path | None, zone: str, *, legen
     if path is not None:
         save(figure, Path(path))
     return figure
+
+
+def _within(history: ObjectiveHistory, start: str | datetime | None, end: str | datetime | None) -> Interval:
+    """The part that was asked for, the whole unless told otherwise."""
+    begun, ended = (parse_time(one) if isinstance(one, str) else one for one in (start, end))
+    return Interval(
+        history.within.start if begun is None else minute_of(begun),
+        history.within.end if ended is None else minute_of(ended),
+    )
 
 
 def _step(within: Interval) -> str:
