@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slo.record_options import add_record_option
 
-_ROLES = "read, decide, override or admin"
+_ROLES = "read, decide, guard, override or admin"
 
 
 def add_serve_options(parser: ArgumentParser) -> None:

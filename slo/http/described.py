@@ -160,6 +160,15 @@ SCHEMAS: dict[str, Any] = {
             "more_reasons": {"type": "integer", "minimum": 0},
         },
     },
+    "ChaosRules": {
+        "type": "object",
+        "required": ["schema", "gate", "rules"],
+        "properties": {
+            "schema": {"const": "slo.chaos_rules/v1"},
+            "gate": {"type": "string"},
+            "rules": {"type": ["object", "null"]},
+        },
+    },
     "Gates": {
         "type": "object",
         "required": ["schema", "gates"],

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from slo.chaos.rules_document import rules_document
 from slo.http.asking import flag, json_object, parameters, single
 from slo.http.described import SLO, body, in_path, parameter, responses
 from slo.http.given import Given, Reply
-from slo.http.problem import bad_request
+from slo.http.problem import bad_request, not_found
 from slo.http.roles import Permission
 from slo.http.service import Service
 from slo.http.table import Operation
@@ -41,6 +42,17 @@ def operations(service: Service) -> Sequence[Operation]:
             description={
                 "parameters": [*in_path("gate"), SLO],
                 **responses({200: ("The decision.", "Decision")}, [404]),
+            },
+        ),
+        Operation(
+            method="GET",
+            path="/gates/{gate}/chaos",
+            needs=Permission.ASK,
+            handler=_Chaos(service),
+            summary="Which chaos a gate allows at all, for guards elsewhere",
+            description={
+                "parameters": in_path("gate"),
+                **responses({200: ("Its rules, null without any.", "ChaosRules")}, [404]),
             },
         ),
         Operation(
@@ -101,6 +113,19 @@ class _Gates:
         parameters(request, ())
         decisions = [given.document for given in await self._service.deciding.every()]
         return Response(orjson.dumps({"schema": "slo.gates/v1", "gates": decisions}), media_type="application/json")
+
+
+class _Chaos:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, request: Request) -> ASGIApp:
+        parameters(request, ())
+        name, gates = request.path_params["gate"], self._service.deciding.snapshot.gates
+        if name not in gates:
+            raise not_found(f"there is no gate {name[:100]!r}")
+        document = rules_document(name, gates[name].gate.chaos)
+        return Response(orjson.dumps(document), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 class _Post:

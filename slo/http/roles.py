@@ -33,11 +33,12 @@ ROLES = MappingProxyType(
         "none": frozenset({Permission.NOTHING}),
         "read": _READ,
         "decide": _DECIDE,
+        "guard": _READ | _DECIDE,
         "override": _READ | _DECIDE | {Permission.OVERRIDE},
         "admin": frozenset(Permission),
     }
 )
-"""By name; `none` is of callers without a token, never of a token."""
+"""By name; `none` is of callers without a token, never of a token; `guard` watches what it was allowed."""
 
 _CHALLENGE = 'Bearer realm="slo", Basic realm="slo", charset="UTF-8"'
 

@@ -20,15 +20,16 @@ REVIEW = {
 OVERRIDE = {"reason": "because", "until": format_time(AT.replace(minute=5))}
 CORRECTION = {"slos": ["*"], "from": "2026-10-31T00:00:00Z", "duration": "1h", "reason": "test", "dry_run": True}
 EVERYONE = set(ROLES)
-READERS = {"read", "override", "admin"}
-ASKERS = {"read", "decide", "override", "admin"}
-DECIDERS = {"decide", "override", "admin"}
+READERS = {"read", "guard", "override", "admin"}
+ASKERS = {"read", "decide", "guard", "override", "admin"}
+DECIDERS = {"decide", "guard", "override", "admin"}
 MATRIX: dict[str, tuple[str, str, object, set[str]]] = {
     "GET /healthz": ("GET", "/healthz", None, EVERYONE),
     "GET /readyz": ("GET", "/readyz", None, EVERYONE),
     "GET /budget/check": ("GET", "/budget/check?gate=open", None, ASKERS),
     "GET /gates": ("GET", "/gates", None, ASKERS),
     "GET /gates/{gate}": ("GET", "/gates/open", None, ASKERS),
+    "GET /gates/{gate}/chaos": ("GET", "/gates/open/chaos", None, ASKERS),
     "GET /openapi.json": ("GET", "/openapi.json", None, ASKERS),
     "GET /budget": ("GET", "/budget", None, READERS),
     "GET /budget/{service}/{name}": ("GET", "/budget/cloudshop/week", None, READERS),

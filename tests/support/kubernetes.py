@@ -47,7 +47,7 @@ class ApiServer:
             try:
                 if self._asked("/readyz").status_code == 200:
                     return
-            except requests.RequestException:
+            except OSError:  # its certificate is not there yet, or nobody answers
                 pass
             time.sleep(0.2)
         self.kill()
