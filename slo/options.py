@@ -16,6 +16,7 @@ from slo.analysis_options import (
 )
 from slo.chaos_options import add_plan_options, add_run_options
 from slo.correct_options import add_correct_options
+from slo.doctor_options import add_doctor_options
 from slo.errors import UsageError
 from slo.record_options import add_decisions_options, add_override_options
 from slo.service_options import add_serve_options, add_token_options
@@ -133,6 +134,11 @@ def parser() -> ArgumentParser:
             "correct",
             "leave times such as maintenance out of the figures, with a reason that every report tells",
             _add_correct_verbs,
+        ),
+        (
+            "doctor",
+            "look whether the platform around the budget stands, and say what to do; changes nothing",
+            _add_doctor_options,
         ),
         (
             "incidents",
@@ -366,6 +372,11 @@ def _with_history(add_more: Callable[[ArgumentParser], None]) -> Callable[[Argum
         _add_data_options(parser)
 
     return add
+
+
+def _add_doctor_options(parser: ArgumentParser) -> None:
+    _add_prometheus_options(parser)
+    add_doctor_options(parser)
 
 
 def _add_composite_options(parser: ArgumentParser) -> None:

@@ -1,0 +1,21 @@
+"""What may be written behind `slo doctor`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+
+def add_doctor_options(parser: ArgumentParser) -> None:
+    """Beside --prometheus and --timeout."""
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="look at this cluster")
+    parser.add_argument("--context", metavar="NAME", help="of the kubeconfig (KUBECONFIG, ~/.kube/config)")
+    parser.add_argument(
+        "--namespace", metavar="NAME", default="cloudshop-prod", help="of the applications (cloudshop-prod)"
+    )
+    parser.add_argument("--server", metavar="URL", help="look at this service; SLO_TOKEN is the token for it")
+    parser.add_argument(
+        "--gate", dest="gates", action="append", metavar="NAME", help="of the service; repeatable (deploy and chaos)"
+    )
+    parser.add_argument("--dashboard", metavar="URL", help="look whether this Grafana answers")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="text or json (text)")
