@@ -3,8 +3,7 @@
 The collector's process after it has read and counted: taking over a minute of every objective, evaluating, judging by
 two gates, serialising, compressing and writing a snapshot; and what the web process does with it. Each size is measured
 in a process of its own, over the ledger of bench.scale: 30 days of each objective. Seconds are CPU seconds.
---soak CYCLES runs so many cycles of --soak-objectives, minute after minute of a simulated clock, and tells how
-memory grew from a quarter of the way to the end.
+How memory grows over many cycles is measured by bench.soak.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from slo.decision import fold
 from slo.gate import Gate
 from slo.ledger.store import Epoch, Ledger, Write
 from slo.ledger.stretch import FULL, Provenance, Stretch
+from slo.objective import Objective
 from slo.serving.files import ObjectiveFiles
 from slo.serving.following import Publishing
 from slo.serving.messages import Channel
@@ -51,8 +51,6 @@ gates:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.serving", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, metavar="OBJECTIVES")
-    parser.add_argument("--soak", type=int, default=0, metavar="CYCLES")
-    parser.add_argument("--soak-objectives", type=int, default=200, metavar="OBJECTIVES")
     parser.add_argument("--one", nargs=3, metavar=("OBJECTIVES", "CYCLES", "LEDGER"), help="measure in this process")
     parser.add_argument("--days", type=int, default=scale.DAYS, help="of history; building 30 of 10,000 takes long")
     options = parser.parse_args(arguments)
@@ -70,12 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f" | {row['memory_mb']:.0f} MB |",
             flush=True,
         )
-    if options.soak:
-        row = _in_a_process(options.soak_objectives, options.soak)
-        print(
-            f"\n{options.soak} cycles of {options.soak_objectives} objectives: {row['quarter_mb']:.1f} MB after a"
-            f" quarter of them, {row['resident_mb']:.1f} MB at the end, {row['cycle'] * 1000:.0f} ms a cycle"
-        )
     return 0
 
 
@@ -85,16 +77,16 @@ def measure(count: int, cycles: int, dsn: str) -> dict[str, float]:
         minute = ledger.newest_minute()
         assert minute is not None
         clock = Clock(minute)
-        publishing = make_publishing(count, Path(folder), clock)
+        publishing = make_publishing(objectives(count), Path(folder), clock)
         begun = time.process_time()
         publishing.read_files()
         publishing.opened(ledger)
         first = time.process_time() - begun
         epochs = {epoch.slo: epoch for epoch in ledger.epochs()}
         rng = np.random.default_rng(0)
-        seconds, resident = [], []
+        seconds, every = [], objectives(count)
         for _ in range(cycles):
-            writes = [_minute(epochs[one.id], clock.minute, rng) for one in objectives(count)]
+            writes = [_minute(epochs[one.id], clock.minute, rng) for one in every]
             ledger.write(writes)
             clock.minute += 1
             begun = time.process_time()
@@ -102,7 +94,6 @@ def measure(count: int, cycles: int, dsn: str) -> dict[str, float]:
             publishing.plan()
             publishing.cycled([])
             seconds.append(time.process_time() - begun)
-            resident.append(_resident_mb())
             *old, newest = sorted(Path(folder).glob("*.snapshot"))
             for path in old:
                 path.unlink()
@@ -110,8 +101,6 @@ def measure(count: int, cycles: int, dsn: str) -> dict[str, float]:
             "first": first,
             "cycle": float(np.median(seconds)),
             "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
-            "quarter_mb": max(resident[: max(len(resident) // 4, 1)]),
-            "resident_mb": max(resident[-max(len(resident) // 4, 1) :]),
             **_in_the_web_process(newest, clock()),
         }
 
@@ -137,9 +126,9 @@ class _FixedFiles(ObjectiveFiles):
         return False
 
 
-def make_publishing(count: int, folder: Path, clock: Clock) -> Publishing:
+def make_publishing(asked: Sequence[Objective], folder: Path, clock: Clock) -> Publishing:
     """What the collector's process does with cycles, without the process; two gates name every objective."""
-    spec = Spec(tuple(objectives(count)), _gates(folder))
+    spec = Spec(tuple(asked), _gates(folder))
     silent = os.open(os.devnull, os.O_WRONLY)
     return Publishing(
         _FixedFiles(spec, folder, clock),
@@ -190,11 +179,6 @@ def _in_a_process(count: int, cycles: int) -> dict[str, Any]:
         command = [sys.executable, "-m", "bench.serving", "--one", str(count), str(cycles), ledger]
         row: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
         return row
-
-
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1e6
 
 
 if __name__ == "__main__":

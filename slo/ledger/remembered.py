@@ -142,7 +142,7 @@ class RememberedSeries:
         self._recent = np.cumsum(minutes, axis=0, out=minutes)
         self._edges.clear()
         self._observed_end = None
-        if len(minutes) > 2 * RECENT_MINUTES:
+        if len(minutes) > RECENT_MINUTES + 2 * HOUR:
             self._shorten()
         return True
 
