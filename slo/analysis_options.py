@@ -11,11 +11,15 @@ def add_output_option(parser: ArgumentParser) -> None:
 
 
 def add_incident_options(parser: ArgumentParser) -> None:
+    _add_incident_choice(parser)
+    add_output_option(parser)
+
+
+def _add_incident_choice(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--incident-share", metavar="SHARE", default="2%", help="of a period's budget that makes an incident (2%%)"
     )
     parser.add_argument("--gap", metavar="DURATION", default="30m", help="the longest pause within an incident (30m)")
-    add_output_option(parser)
 
 
 def add_bill_options(parser: ArgumentParser) -> None:
@@ -38,6 +42,24 @@ def add_backtest_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw one objective as .png, .svg or .pdf")
     add_incident_options(parser)
+
+
+def add_month_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--month", metavar="YYYY-MM", help="the calendar month (the last one that is over)")
+    parser.add_argument(
+        "--format", metavar="FORM", default="html", help="html, one file that prints well, or markdown (html)"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write it there, with images (print it)")
+    parser.add_argument(
+        "--time-zone", metavar="ZONE", help="of the month, such as Europe/Paris (the objective's, else UTC)"
+    )
+    parser.add_argument(
+        "--before", dest="months_before", type=int, metavar="N", default=5, help="months before it to tell of (5)"
+    )
+    _add_incident_choice(parser)
+    parser.add_argument(
+        "--record", metavar="DSN", help="tell what the record of decisions has of the month: gates, overrides"
+    )
 
 
 def add_replay_options(parser: ArgumentParser) -> None:

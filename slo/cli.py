@@ -89,6 +89,8 @@ def _command(name: str) -> Callable[[Namespace], Result]:
         from slo.gate_command import COMMANDS
     elif name == "incidents":
         from slo.incidents_command import COMMANDS
+    elif name == "month":
+        from slo.month_command import COMMANDS
     elif name == "forecast":
         from slo.forecast_command import COMMANDS
     elif name == "replay":

@@ -11,6 +11,7 @@ from slo.analysis_options import (
     add_backtest_options,
     add_bill_options,
     add_composite_options,
+    add_month_options,
     add_output_option,
     add_replay_options,
 )
@@ -154,6 +155,11 @@ def parser() -> ArgumentParser:
             "replay",
             "what a gate would have answered over a history, and which deploys it would have blocked",
             _add_replay_options,
+        ),
+        (
+            "month",
+            "report on a calendar month: targets, budgets, incidents and their bills, corrections, the months before",
+            _add_month_options,
         ),
         (
             "forecast",
@@ -382,6 +388,13 @@ def _add_doctor_options(parser: ArgumentParser) -> None:
 def _add_composite_options(parser: ArgumentParser) -> None:
     _add_files(parser)
     add_composite_options(parser)
+    _add_data_options(parser)
+
+
+def _add_month_options(parser: ArgumentParser) -> None:
+    _add_files(parser)
+    add_month_options(parser)
+    _add_slo_option(parser)
     _add_data_options(parser)
 
 

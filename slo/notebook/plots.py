@@ -45,9 +45,14 @@ class Plot(Figure):
     """A figure that a notebook shows and that belongs to no global state."""
 
     def _repr_png_(self) -> bytes:
-        out = io.BytesIO()
-        self.savefig(out, format="png", dpi=80, metadata={"Software": None})
-        return out.getvalue()
+        return png(self, dpi=80)
+
+
+def png(figure: Figure, dpi: int = 110) -> bytes:
+    """A figure as a picture, the same for the same figure."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
+    return out.getvalue()
 
 
 def burn_down(history: ObjectiveHistory, path: str | Path | None = None, *, zone: str = "UTC") -> Figure:

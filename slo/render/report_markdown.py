@@ -34,7 +34,7 @@ def render_markdown(report: Report) -> str:
     lines += [_row(_COLUMNS), "|:--|:--|" + "--:|" * (len(_COLUMNS) - 2)]
     lines += [_row(_cells(entry)) for entry in figures.worst_first(report.objectives)]
     lines += ["", figures.MINUTES_NOTE]
-    notes = [f"- {_escaped(', '.join(note.slos))}: {_escaped(note.message)}" for note in notes_of(report)]
+    notes = [f"- {escaped(', '.join(note.slos))}: {escaped(note.message)}" for note in notes_of(report)]
     return "\n".join(lines + (["", *notes] if notes else [])) + "\n"
 
 
@@ -42,7 +42,7 @@ def _cells(entry: ObjectiveReport) -> tuple[str, ...]:
     budget = entry.budget
     word = figures.STATE_WORDS[entry.state]
     return (
-        _escaped(entry.slo),
+        escaped(entry.slo),
         word if word == "ok" else f"**{word}**",
         figures.availability_percent(entry),
         figures.target_percent(entry),
@@ -58,7 +58,7 @@ def _row(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Names are text: no markup, no cell or line of their own, nobody notified by an @."""
     backslashed = re.sub(r"([\\`*_\[\]<>|~#&!])", r"\\\1", printable(text))
     return backslashed.replace("@", "&#64;")
