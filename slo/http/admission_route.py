@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from slo.http.admission import Review, answered, passed, read_review, ungoverned
 from slo.http.asking import json_object, parameters
-from slo.http.described import SLO, body, in_path, ref, responses
+from slo.http.described import SLO, body, in_path, parameter, ref, responses
 from slo.http.problem import not_found
 from slo.http.roles import Permission
 from slo.http.service import Service
@@ -22,7 +22,8 @@ from slo.record import CallerEntry
 
 def operations(service: Service) -> Sequence[Operation]:
     async def review(request: Request) -> ASGIApp:
-        patterns = parameters(request, ("slo",)).get("slo", ())
+        # The API server says how long it waits (k8s.io/apiserver, webhook client): nothing here takes that long.
+        patterns = parameters(request, ("slo", "timeout")).get("slo", ())
         gate, caller = request.path_params["gate"], request.scope["slo.caller"]
         asked = read_review(await json_object(request))
         if not asked.starts:
@@ -55,7 +56,7 @@ def operations(service: Service) -> Sequence[Operation]:
             handler=review,
             summary="AdmissionReview v1, answered with the gate's decision",
             description={
-                "parameters": [*in_path("gate"), SLO],
+                "parameters": [*in_path("gate"), SLO, parameter("timeout", "how long the API server waits")],
                 **body(ref("AdmissionRequest")),
                 **responses({200: ("The review.", "AdmissionReview")}, [404, 413, 415, 429]),
             },

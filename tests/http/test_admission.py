@@ -139,6 +139,11 @@ def test_the_webhook_may_name_objectives(client: httpx.Client) -> None:
     assert ask(client, "all", document, slo="cloudshop/exhausted")["allowed"] is False
 
 
+def test_the_api_server_says_how_long_it_waits(client: httpx.Client) -> None:
+    """It adds the parameter to every webhook's address; it is no mistake of whoever set the webhook up."""
+    assert ask(client, "open", review("CREATE", engine()), timeout="3s")["allowed"] is True
+
+
 def changed(**request: Any) -> Object:
     document = review("CREATE", deployment("web:1"))
     document["request"] |= request
