@@ -17,7 +17,7 @@ basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign
 subjectKeyIdentifier = hash
 [loopback]
-subjectAltName = IP:127.0.0.1
+subjectAltName = IP:127.0.0.1, DNS:slo.slo-system.svc
 extendedKeyUsage = serverAuth, clientAuth
 authorityKeyIdentifier = keyid
 """
@@ -37,7 +37,7 @@ class Authority:
         return self.folder / "ca.pem"
 
     def issue(self, name: str) -> tuple[Path, Path]:
-        """Certificate and key for 127.0.0.1, as server and as client."""
+        """Certificate and key for 127.0.0.1, and for the service in a cluster, as server and as client."""
         ca = ("-CA", str(self.certificate), "-CAkey", str(self.folder / "ca.key"))
         self._run(name, "-x509", "-extensions", "loopback", *ca)
         return self.folder / f"{name}.pem", self.folder / f"{name}.key"
