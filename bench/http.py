@@ -3,7 +3,8 @@
 10,000 objectives in memory behind two gates that ask about all of them. The service is a process on the first core, who
 asks is on the second: wrk for how much it can, and a load of a fixed rate for how long it takes, counted from when a
 request should have been sent, so that a service that stalls cannot hide it. It also prints how long a core that has
-nothing to do is kept waiting: what is slower than that is ours, the rest is the machine's.
+nothing to do is kept waiting: what is slower than that is ours, the rest is the machine's. The last row is of seconds
+in which the service takes over a snapshot, as it does once a minute: all verdicts are decoded and folded anew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -60,13 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _pin(service.pid, 0)
         _pin(0, 1)
         try:
-            _print_all(url, service.pid, options.seconds, options.rate)
+            _print_all(url, service, options.seconds, options.rate)
         finally:
             service.terminate()
     return 0
 
 
-def _print_all(url: str, pid: int, seconds: float, rate: int) -> None:
+def _print_all(url: str, service: subprocess.Popen[str], seconds: float, rate: int) -> None:
+    pid = service.pid
     stalls = _stalls_ms(seconds)
     print(f"Idle core kept waiting: p99 {_percentile(stalls, 99):.2f} ms, longest {max(stalls):.1f} ms\n")
     print("| asked | at most (wrk) | CPU a request | p50 | p99 | p99.9 | load |")
@@ -85,6 +87,7 @@ def _print_all(url: str, pid: int, seconds: float, rate: int) -> None:
         _print_row(f"GET {path}", most, cpu_us, took, rate)
     took = _run(_load(url, "POST /gates/deploy", b'{"name": "podinfo"}', 100, seconds))
     _print_row("POST /gates/deploy, recorded", None, None, took, 100)
+    _print_row("GET /gates/chaos, a snapshot taken over", None, None, _while_published(url, service, rate), rate)
     whole = [_whole_ms(url) for _ in range(15)]
     print(f"\nGET /budget of all, gzip: median {median(whole):.0f} ms, longest {max(whole):.0f} ms")
 
@@ -96,6 +99,17 @@ def _print_row(
     told = f"{most[1]:.0f}/s" if most else "-"
     cost = f"{cpu_us:.0f} us" if cpu_us else "-"
     print(f"| {name} | {told} | {cost} | {p50:.2f} ms | {p99:.2f} ms | {p999:.2f} ms | {rate}/s |", flush=True)
+
+
+def _while_published(url: str, service: subprocess.Popen[str], rate: int) -> list[float]:
+    """Milliseconds of each request of five seconds, in each of which a snapshot is taken over."""
+    took: list[float] = []
+    for _ in range(5):
+        assert service.stdin
+        service.stdin.write("publish\n")
+        service.stdin.flush()
+        took += _run(_load(url, "GET /gates/chaos", b"", rate, 1.0))
+    return took
 
 
 def _run(coroutine: Any) -> Any:
@@ -215,19 +229,29 @@ async def _serve(count: int) -> None:
     from slo.record import Record
     from slo.serving.snapshot import Snapshot
 
-    snapshot = Snapshot.open(_snapshot(count))
+    data = _snapshot(count)
+    sys.setswitchinterval(0.0005)  # as `slo serve` does
     listener = listen("127.0.0.1", 0)
     with tempfile.TemporaryDirectory() as folder, Record(str(Path(folder) / "record.db"), create=True) as record:
         authentication = Authentication(None, anonymous="admin", now=utc_now)
         service = Service(record, authentication, rules=Rules(writes_per_second=1e6))
-        await service.publish(snapshot)
+        await service.publish(Snapshot.open(data))
         gc.collect()
         gc.freeze()
         server = make_server(create_app(service))
         ticking = asyncio.create_task(service.run())
+        orders = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+        publishing = asyncio.create_task(_publish_at_each(orders, lambda: service.publish(Snapshot.open(data))))
         print(url_of(listener, tls=False).rstrip("/"), flush=True)
         await server.serve(sockets=[listener])
         ticking.cancel()
+        publishing.cancel()
+
+
+async def _publish_at_each(orders: asyncio.StreamReader, publish: Callable[[], Awaitable[None]]) -> None:
+    while await orders.readline():
+        await publish()
 
 
 class _Same:

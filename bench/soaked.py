@@ -140,6 +140,7 @@ async def _serve(folder: Path) -> None:
     from slo.record import Record
     from slo.serving.snapshot import Snapshot
 
+    sys.setswitchinterval(0.0005)  # as `slo serve` does
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     first = json.loads(await lines.readline())

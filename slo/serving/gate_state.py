@@ -15,7 +15,7 @@ import orjson
 from slo.decision import GateReason, Outcome, Verdict
 from slo.gate import Gate
 from slo.serving.frozen import dumps, loads
-from slo.serving.sections import Sections
+from slo.serving.sections import Pieces, Sections, joined
 from slo.veto import VetoFinding
 
 _OUTCOMES = tuple(Outcome)
@@ -49,23 +49,24 @@ class Judged:
         self._numbers: list[int] = []
         self._named: list[bool] = []
         self._outcomes: list[int] = []
-        self._reasons: list[tuple[int, list[tuple[Any, ...]]]] = []
+        self._reasons: list[bytes] = []
 
     def add(self, number: int, verdict: Verdict, *, is_named: bool) -> None:
         """is_named: whether the gate asks about it when nothing else is named."""
-        if verdict.reasons:
-            self._reasons.append((len(self._numbers), [_plain(reason) for reason in verdict.reasons]))
+        self._reasons.append(orjson.dumps([_plain(reason) for reason in verdict.reasons]) if verdict.reasons else b"")
         self._numbers.append(number)
         self._named.append(is_named)
         self._outcomes.append(_OUTCOMES.index(verdict.outcome))
 
     def sections(self, place: int) -> dict[str, bytes]:
         """place: among the gates."""
+        reasons, edges = joined(self._reasons)
         return {
             f"gate{place}_numbers": np.array(self._numbers, np.int32).tobytes(),
             f"gate{place}_named": np.array(self._named, np.bool_).tobytes(),
             f"gate{place}_outcomes": np.array(self._outcomes, np.uint8).tobytes(),
-            f"gate{place}_reasons": orjson.dumps(self._reasons),
+            f"gate{place}_reasons": reasons,
+            f"gate{place}_reasons_edges": edges.tobytes(),
         }
 
 
@@ -148,7 +149,7 @@ class _Verdicts(Mapping[str, Verdict]):
             gate=self._gate,
             slo=slo,
             outcome=_OUTCOMES[int(self._outcomes[place])],
-            reasons=tuple(_reason(slo, plain) for plain in self._reasons.get(place, ())),
+            reasons=self._reasons_of(slo, place),
             data_until=None if until == _NO_DATA else until,
         )
 
@@ -162,9 +163,15 @@ class _Verdicts(Mapping[str, Verdict]):
         found: Numbers = self._sections.numbers("data_until", np.int32)[numbers]
         return found
 
+    def _reasons_of(self, slo: str, place: int) -> tuple[GateReason, ...]:
+        """Decoded one verdict at a time: what is decoded at once, no other thread can interrupt."""
+        piece = self._reasons[place]
+        return tuple(_reason(slo, plain) for plain in orjson.loads(piece)) if piece else ()
+
     @cached_property
-    def _reasons(self) -> Mapping[int, Sequence[Sequence[Any]]]:
-        return dict(self._sections.json(f"gate{self._place}_reasons"))
+    def _reasons(self) -> Pieces:
+        starts, ends = self._sections.numbers(f"gate{self._place}_reasons_edges", np.int64).reshape(2, -1)
+        return Pieces(self._sections[f"gate{self._place}_reasons"], starts, ends)
 
 
 class _Labels(Mapping[str, Mapping[str, str]]):

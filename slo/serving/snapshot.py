@@ -38,8 +38,10 @@ class Snapshot:
         self.status = status_of(facts["status"])
         self.newest_minute: int | None = facts["newest_minute"]
         self.objectives: Sequence[str] = tuple(self._sections.json("ids"))
-        self.gates: Mapping[str, GateState] = gate_states(self._sections, self.objectives, self.labels)
         self.rows: Sequence[Row] = _Rows(self._pieces("rows"), len(self.objectives))
+        # Nothing here leads back to the snapshot: it is let go of as soon as the next one is there.
+        self._known = _Known(self.objectives, self.rows)
+        self.gates: Mapping[str, GateState] = gate_states(self._sections, self.objectives, self._known.labels)
 
     @classmethod
     def open(cls, source: bytes | Path) -> Snapshot:
@@ -55,10 +57,10 @@ class Snapshot:
     def __contains__(self, slo: object) -> bool:
         return slo in self.positions
 
-    @cached_property
+    @property
     def positions(self) -> Mapping[str, int]:
         """The number of each id in `objectives` and `rows`."""
-        return {slo: number for number, slo in enumerate(self.objectives)}
+        return self._known.positions
 
     def objective_json(self, slo: str) -> bytes | None:
         """The report on one objective or group, serialised."""
@@ -76,8 +78,7 @@ class Snapshot:
 
     def labels(self, slo: str) -> Mapping[str, str]:
         """The labels of an objective, and those of the group."""
-        row = self.rows[self.positions[slo]]
-        return {**row.labels, **dict(row.group)}
+        return self._known.labels(slo)
 
     @property
     def report_json(self) -> memoryview:
@@ -126,6 +127,21 @@ class Snapshot:
     def _pieces(self, name: str) -> Pieces:
         starts, ends = self._sections.numbers(f"{name}_edges", np.int64).reshape(2, -1)
         return Pieces(self._sections[name], starts, ends)
+
+
+class _Known:
+    """Where each id lies, and its labels."""
+
+    def __init__(self, ids: Sequence[str], rows: Sequence[Row]) -> None:
+        self._ids, self._rows = ids, rows
+
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        return {slo: number for number, slo in enumerate(self._ids)}
+
+    def labels(self, slo: str) -> Mapping[str, str]:
+        row = self._rows[self.positions[slo]]
+        return {**row.labels, **dict(row.group)}
 
 
 class _Rows(Sequence[Row]):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
+import weakref
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -151,3 +153,19 @@ def test_incidents_are_those_of_the_minutes_paid_by_the_period(
     assert [(one.start_minute, one.end_minute) for one in view.incidents] == [one.interval for one in expected]
     assert [one.consumed_ratio for one in view.incidents] == [one.consumed_ratio for one in expected]
     assert not any(view.incidents for slo, view in found.items() if view is not None and "{" in slo)
+
+
+def test_a_snapshot_is_let_go_of_without_the_collector_of_garbage(spec: Spec, source: Source) -> None:
+    """There may be 50 MB of it, and another one a minute later."""
+    snapshot = Snapshot.open(make_snapshot(spec, source, at=AT, made_at=AT))
+    state = snapshot.gates["deploy"]
+    assert [state.verdicts[slo].reasons for slo in state.slos]
+    assert state.labels[state.slos[0]]
+    assert snapshot.view(snapshot.objectives[0])
+    known = weakref.ref(snapshot)
+    gc.disable()
+    try:
+        del snapshot, state
+        assert known() is None
+    finally:
+        gc.enable()
