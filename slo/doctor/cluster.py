@@ -11,8 +11,9 @@ from slo.chaos.cluster import Cluster, Document
 from slo.errors import ClusterRefusalError
 
 _MOST = 500
-_DENIED = re.compile(r"denied (the )?request")
-"""How webhooks and the API server's own policies refuse; a missing right is told in other words."""
+_DENIED = re.compile(r"denied (the )?request|violates PodSecurity|disallowed by cluster policy")
+"""How webhooks, the API server's policies, its pod security standards and its flag --allow-privileged refuse. A missing
+right is told in other words."""
 
 
 class Patient(Cluster):
