@@ -1,0 +1,316 @@
+"""Guarded runs on a real API server: started, watched, halted, killed and found again. Litmus' operator is played."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from slo.chaos.cluster import Cluster, Document
+from slo.chaos.lease import lease_name, view_of
+from slo.errors import ClusterConflictError
+from slo.ledger.checkpoint import Checkpoint
+from slo.ledger.store import Ledger, Write
+from slo.ledger.text import indicator_text
+from slo.spec import load_objectives
+from slo.window import Interval
+from tests.ledger.ledgers import steady
+from tests.support.kubernetes import ApiServer, api_server
+from tests.support.litmus import DEFINITIONS, PlayedOperator, played_operator
+
+pytestmark = pytest.mark.platform
+
+ROOT = Path(__file__).parents[2]
+ENGINE = ROOT / "deploy" / "chaos" / "pod-delete.yaml"
+SLO = "cloudshop/availability"
+GUARD = "guard-token"
+OBJECTIVES = """\
+service: cloudshop
+objectives:
+  - {name: availability, target: 50%, window: 1d, sli: {ratio: {bad: bad, total: all}}}
+gates:
+  - name: chaos
+    objectives: [cloudshop/availability]
+    min_budget_remaining: 10%
+    evidence: "off"
+    chaos:
+      faults: [pod-delete]
+      namespaces: NAMESPACES
+      labels: [app=frontend]
+      service_accounts: [litmus-admin]
+      cool_down: 0
+      cool_down_after_halt: 1h
+"""
+_NUMBERS = count(1)
+WITHIN_SECONDS = 120.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    account = "system:serviceaccount:cloudshop-prod:slo-chaos-guard"
+    tokens = {GUARD: (account, ["system:serviceaccounts", "system:authenticated"])}
+    with api_server(tmp_path_factory.mktemp("k8s") / "cluster", tokens=tokens) as running:
+        running.apply(DEFINITIONS)
+        yield running
+
+
+@dataclass
+class Scene:
+    """A namespace with an engine, and a ledger of the shop in which one of eleven events of each minute is bad."""
+
+    server: ApiServer
+    namespace: str
+    folder: Path
+    kubeconfig: Path
+
+    @property
+    def cluster(self) -> Cluster:
+        return Cluster(kubeconfig=self.server.kubeconfig)
+
+    @property
+    def engine(self) -> Document:
+        found = self.cluster.engine(self.namespace, "frontend-chaos")
+        assert found is not None
+        return found
+
+    def lease(self) -> Any:
+        return view_of(self.cluster.lease(self.namespace, lease_name(SLO)))
+
+    def write(self, begin: int, end: int, *, bad: int = 1) -> None:
+        [objective] = load_objectives(OBJECTIVES.partition("gates:")[0])
+        with Ledger(str(self.folder / "slo.db"), create=True) as ledger:
+            epoch = ledger.begin_epoch(objective.id, begin, indicator_text(objective))
+            for start in range(begin, end, 720):
+                stretch = steady(Interval(start, min(start + 720, end)), bad=bad)
+                ledger.write([Write(epoch, {(): stretch}, checkpoint=Checkpoint.at_start(stretch.end))])
+
+    def start(self, *more: str, ttl: str = "4s") -> subprocess.Popen[str]:
+        files = [str(self.folder / name) for name in ("engine.yaml", "objectives.yaml", "slo.db", "report.json")]
+        command = [sys.executable, "-m", "slo", "chaos", "run", files[0], files[1], "--ledger", files[2]]
+        command += ["--gate", "chaos", "--kubeconfig", str(self.kubeconfig), "--poll", "1s", "--ttl", ttl]
+        command += ["--settle", "0s", "-o", "json", *more]
+        return subprocess.Popen(
+            command, cwd=self.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True, stdout=-1, stderr=-1
+        )
+
+    def run(self, *more: str) -> tuple[int, list[dict[str, Any]], str]:
+        """The exit code, the documents that were printed, and what was said meanwhile."""
+        return finished(self.start(*more))
+
+    def until(self, what: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while not what():
+            assert time.monotonic() < deadline, "it did not come to that"
+            time.sleep(0.1)
+
+    def until_running(self) -> None:
+        self.until(lambda: self.engine.get("status", {}).get("engineStatus") == "initialized")
+
+
+def finished(process: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]], str]:
+    out, said = process.communicate(timeout=WITHIN_SECONDS)
+    return process.returncode, [json.loads(line) for line in out.splitlines()], said
+
+
+@pytest.fixture
+def scene(server: ApiServer, tmp_path: Path) -> Scene:
+    return new_scene(server, tmp_path, f"shop-{next(_NUMBERS)}")
+
+
+def new_scene(server: ApiServer, folder: Path, namespace: str) -> Scene:
+    server.kubectl("create", "namespace", namespace)
+    engine = yaml.safe_load(ENGINE.read_text())
+    engine["metadata"]["namespace"] = engine["spec"]["appinfo"]["appns"] = namespace
+    (folder / "engine.yaml").write_text(yaml.safe_dump(engine))
+    (folder / "objectives.yaml").write_text(OBJECTIVES.replace("NAMESPACES", f"[{namespace}]"))
+    made = Scene(server, namespace, folder, server.kubeconfig)
+    now = int(time.time()) // 60
+    made.write(now - 1440, now)
+    made.cluster.create_engine(engine)
+    return made
+
+
+@pytest.fixture
+def operator(scene: Scene) -> Iterator[PlayedOperator]:
+    with played_operator(scene.server.kubeconfig, scene.namespace) as playing:
+        yield playing
+
+
+def test_a_run_that_passes_is_reported_with_what_it_cost(scene: Scene, operator: PlayedOperator) -> None:
+    code, [report], said = scene.run("--report", str(scene.folder / "report.json"))
+    assert (code, report["outcome"], report["verdict"]) == (0, "completed", "Pass"), said
+    assert report["results"]["pod-delete"]["probeSuccessPercentage"] == "100"
+    [budget] = report["budgets"]
+    assert budget["spent"] == 0
+    assert budget["estimated"] == budget["worst"] > 0
+    assert budget["remaining_before"] > 1000
+    assert json.loads((scene.folder / "report.json").read_text()) == report
+    assert scene.lease().holder == ""
+    assert scene.engine["spec"]["engineState"] == "stop"
+
+
+def test_a_verdict_that_is_no_pass_is_no_success(scene: Scene, operator: PlayedOperator) -> None:
+    operator.verdict = "Fail"
+    code, [report], _ = scene.run()
+    assert (code, report["outcome"], report["verdict"]) == (1, "completed", "Fail")
+
+
+def test_the_permissions_of_deploy_suffice_for_a_guard(server: ApiServer, tmp_path: Path) -> None:
+    scene = new_scene(server, tmp_path, "cloudshop-prod")
+    server.apply(ROOT / "deploy" / "chaos" / "rbac.yaml")
+    scene.kubeconfig = server.kubeconfig_of(GUARD)
+    with played_operator(server.kubeconfig, scene.namespace):
+        code, documents, said = scene.run()
+    assert (code, [one["outcome"] for one in documents]) == (0, ["completed"]), said
+
+
+def test_overspend_halts_it_and_a_long_rest_follows(scene: Scene, operator: PlayedOperator) -> None:
+    operator.lasts_seconds = 600
+    process = scene.start()
+    scene.until_running()
+    minute = int(time.time()) // 60
+    scene.write(minute, minute + 1, bad=500)
+    code, [report], said = finished(process)
+    assert (code, report["outcome"], report["verdict"]) == (1, "halted", "Stopped"), said
+    assert "500 bad events since the start" in report["halt"]["reason"]
+    assert report["halt"]["latency_seconds"] <= 60
+    assert report["budgets"][0]["spent"] == 500
+    assert scene.cluster.count_pods(scene.namespace, scene.engine["metadata"]["uid"]) == 0
+    code, [refused], _ = scene.run()
+    assert (code, refused["may_start"]) == (1, False)
+    assert any("the budget rests after the last run until" in line for line in refused["refusals"])
+
+
+def test_a_lost_ledger_halts_it(scene: Scene, operator: PlayedOperator) -> None:
+    operator.lasts_seconds = 600
+    process = scene.start()
+    scene.until_running()
+    (scene.folder / "slo.db").rename(scene.folder / "gone.db")
+    code, [report], said = finished(process)
+    assert (code, report["outcome"]) == (1, "halted"), said
+    assert "the budget could not be observed since" in report["halt"]["reason"]
+
+
+def test_an_interrupted_guard_halts_what_it_started(scene: Scene, operator: PlayedOperator) -> None:
+    operator.lasts_seconds = 600
+    process = scene.start()
+    scene.until_running()
+    process.terminate()
+    code, [report], _ = finished(process)
+    assert (code, report["outcome"], report["halt"]["reason"]) == (1, "halted", "the guard was interrupted")
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_guard_that_was_killed_is_followed_by_one_that_finishes_or_halts_its_run(
+    scene: Scene, operator: PlayedOperator, goes_on: bool
+) -> None:
+    operator.lasts_seconds = 600
+    process = scene.start()
+    scene.until_running()
+    process.kill()
+    process.communicate()
+    if not goes_on:
+        operator.lasts_seconds = 0
+        scene.until(lambda: scene.engine["status"]["engineStatus"] == "completed")
+    code, documents, said = scene.run()
+    found = documents[0]
+    assert (found["recovered"], found["outcome"]) == (True, "halted" if goes_on else "completed"), said
+    if goes_on:
+        assert (code, documents[1]["may_start"]) == (1, False)
+        assert scene.engine["status"]["engineStatus"] == "stopped"
+    else:
+        assert documents[1]["outcome"] == "completed"
+    assert scene.lease().holder == ""
+
+
+def test_a_guard_killed_before_it_started_anything_leaves_nothing(scene: Scene, operator: PlayedOperator) -> None:
+    """Its lease is taken, and its engine is not marked."""
+    process = scene.start()
+    scene.until(lambda: bool(scene.lease().holder))
+    record = scene.lease().record
+    finished(process)
+    left = scene.cluster.lease(scene.namespace, lease_name(SLO))
+    assert left is not None
+    left["metadata"]["annotations"]["slo-chaos-run"] = json.dumps({**record, "run": "lost-run"})
+    left["spec"]["holderIdentity"] = "lost-run"
+    scene.cluster.write_lease(left)
+    code, [found, own], said = scene.run()
+    assert (found["run"], found["outcome"]) == ("lost-run", "not_started"), said
+    assert (code, own["outcome"]) == (0, "completed")
+
+
+def test_two_guards_on_one_objective_one_runs(scene: Scene, operator: PlayedOperator) -> None:
+    operator.lasts_seconds = 10
+    first = scene.start()
+    scene.until_running()
+    code, documents, said = scene.run()
+    assert code == 1
+    assert any("is under way; it is left alone" in line for line in documents[-1]["refusals"]), said
+    assert finished(first)[0] == 0
+
+
+def test_a_run_of_somebody_else_is_told_and_not_touched(scene: Scene) -> None:
+    scene.cluster.patch_engine(scene.namespace, "frontend-chaos", {"spec": {"engineState": "active"}})
+    before = scene.engine
+    code, [refused], _ = scene.run()
+    assert code == 1
+    assert "the engine is active already, started by somebody else; it is left alone" in refused["refusals"]
+    assert scene.engine == before
+
+
+def test_an_engine_that_ignores_its_stop_is_told_again_and_that_is_said(scene: Scene, operator: PlayedOperator) -> None:
+    operator.lasts_seconds, operator.obeys = 600, False
+    process = scene.start()
+    scene.until_running()
+    process.terminate()
+    scene.until(lambda: scene.engine["spec"]["engineState"] == "stop")
+    assert process.poll() is None
+    operator.obeys = True
+    code, [report], said = finished(process)
+    assert (code, report["outcome"]) == (1, "halted"), said
+
+
+def test_an_engine_that_changes_before_the_start_is_not_started(scene: Scene) -> None:
+    """Started as it was checked, or not at all."""
+    version = scene.engine["metadata"]["resourceVersion"]
+    scene.cluster.patch_engine(scene.namespace, "frontend-chaos", {"metadata": {"labels": {"changed": "yes"}}})
+    with pytest.raises(ClusterConflictError, match=r"refuses .HTTP 409"):
+        scene.cluster.patch_engine(
+            scene.namespace,
+            "frontend-chaos",
+            {"metadata": {"resourceVersion": version}, "spec": {"engineState": "active"}},
+        )
+    assert scene.engine["spec"]["engineState"] == "stop"
+
+
+def test_a_file_that_is_not_what_the_cluster_has_is_told(scene: Scene) -> None:
+    scene.cluster.patch_engine(scene.namespace, "frontend-chaos", {"spec": {"appinfo": {"applabel": "app=cart"}}})
+    code, documents, said = scene.run()
+    assert (code, documents) == (2, [])
+    assert "spec.appinfo.applabel is another one in the cluster; apply the file" in said
+
+
+def test_what_the_rules_do_not_list_is_refused(scene: Scene) -> None:
+    file = scene.folder / "objectives.yaml"
+    file.write_text(file.read_text().replace("[pod-delete]", "[pod-cpu-hog]"))
+    code, [refused], _ = scene.run()
+    assert code == 1
+    assert "the fault 'pod-delete' is not allowed" in refused["refusals"][0]
+    assert scene.engine["spec"]["engineState"] == "stop"
+
+
+def test_without_a_cluster_nothing_is_begun(scene: Scene) -> None:
+    scene.kubeconfig = scene.folder / "none"
+    code, documents, said = scene.run()
+    assert (code, documents) == (2, [])
+    assert "no cluster to go to" in said
