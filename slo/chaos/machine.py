@@ -141,7 +141,10 @@ def _starting(run: Run, seen: Seen, at: datetime, limits: Limits) -> tuple[Run, 
     if engine is not None and engine.run == run.id and (engine.is_active or run.asked_at):
         return _running(replace(run, phase=Phase.RUNNING, asked_at=run.asked_at or at), seen, at, limits)
     if not seen.is_reachable and run.asked_at:
-        return run, Action.WAIT  # whether it was started is not known
+        # Whether it was started is not known: it is treated as if it were.
+        if why := _reason(run, seen, at, limits):
+            return _halting(_halted(run, why, at), seen, at, limits)
+        return run, Action.WAIT
     if seen.reading is None:
         return _done(run, Outcome.NOT_STARTED, at, f"the budget cannot be observed: {seen.trouble}")
     why = _reason(run, seen, at, limits)
@@ -179,7 +182,7 @@ def _halting(run: Run, seen: Seen, at: datetime, limits: Limits) -> tuple[Run, A
     waited = (at - run.halted_at).total_seconds()
     if seen.is_reachable:
         if engine is None or engine.run != run.id:
-            return _done(run, Outcome.LOST, at, "")
+            return _done(run, Outcome.LOST if run.was_running else Outcome.NOT_STARTED, at, "")
         if engine.is_active and waited <= limits.give_up_seconds:
             return replace(run, ignored=run.ignored or waited > limits.confirm_seconds), Action.STOP
         if _is_quiet(run, engine):

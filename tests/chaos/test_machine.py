@@ -228,6 +228,19 @@ def test_a_start_whose_answer_was_lost_is_found_to_have_been_one_or_not() -> Non
         assert world.until_done().outcome is Outcome.COMPLETED
 
 
+def test_a_start_whose_answer_stays_lost_is_halted_as_if_it_had_been_one() -> None:
+    world = World(lasts_seconds=3600)
+    world.run, action = step(world.run, world.look(), world.at, LIMITS)
+    assert action is Action.START
+    world.engine, world.is_reachable = replace(IDLE, state="active", run="r1"), False
+    while world.run.phase is Phase.STARTING:
+        world.tick()
+    assert (world.at - AT).total_seconds() <= 60
+    world.is_reachable = True
+    run = world.until_done()
+    assert (run.outcome, run.halt[:40]) == (Outcome.HALTED, "the cluster could not be reached since 2"[:40])
+
+
 def test_an_engine_that_ignores_its_stop_is_told_again_and_never_said_to_have_stopped() -> None:
     world = World(lasts_seconds=10**6, obeys=False).until_running()
     world.closed = "spent"

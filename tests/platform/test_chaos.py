@@ -280,6 +280,23 @@ def test_an_engine_that_ignores_its_stop_is_told_again_and_that_is_said(scene: S
     assert (code, report["outcome"]) == (1, "halted"), said
 
 
+def test_an_api_server_that_is_lost_and_comes_back_finds_the_run_halted(scene: Scene, operator: PlayedOperator) -> None:
+    operator.lasts_seconds = 600
+    process = scene.start()
+    scene.until_running()
+    scene.server.kill()
+    try:
+        assert process.stderr is not None
+        while "halting: " not in (said := process.stderr.readline()):
+            assert process.poll() is None, said
+        assert "the cluster could not be reached since" in said
+    finally:
+        scene.server.start()
+    code, [report], said = finished(process)
+    assert (code, report["outcome"]) == (1, "halted"), said
+    assert report["halt"]["reason"].startswith("the cluster could not be reached since")
+
+
 def test_an_engine_that_changes_before_the_start_is_not_started(scene: Scene) -> None:
     """Started as it was checked, or not at all."""
     version = scene.engine["metadata"]["resourceVersion"]
