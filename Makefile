@@ -35,6 +35,7 @@ lint: setup
 test-platform: setup check-tools ## tests that take minutes, or programs that are built from source (needs Go)
 	@scripts/prometheus3.sh
 	@scripts/platform-tools.sh
+	@scripts/unpack.sh etcd-server etcd
 	@scripts/image-tools.sh >/dev/null
 	SLO_KILLS=200 $(BIN)/pytest -m platform $(PYTEST_ARGS)
 

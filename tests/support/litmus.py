@@ -76,8 +76,9 @@ class PlayedOperator:
     def _pod(self, name: str, uid: str) -> None:
         metadata = {"name": f"{name}-runner", "labels": {"chaosUID": uid}}
         containers = [{"name": "runner", "image": "litmuschaos/chaos-runner:3.28.0"}]
+        pod = {"metadata": metadata, "spec": {"containers": containers}}  # plain data do, whatever the stubs say
         try:
-            self._core.create_namespaced_pod(self.namespace, {"metadata": metadata, "spec": {"containers": containers}})
+            self._core.create_namespaced_pod(self.namespace, pod)  # type: ignore[arg-type]
         except ApiException as error:
             if error.status != 409:
                 raise
