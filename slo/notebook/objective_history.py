@@ -20,10 +20,11 @@ from slo.events import Counts, EventSeries
 from slo.firing import replay_alerts
 from slo.forecast import Forecast, forecast
 from slo.incident import Incident, IncidentRule, bill_by_group, find_incidents
+from slo.monthly import Month, MonthOfObjective, month_of
 from slo.objective import Group, Objective, group_id
 from slo.report import ObjectiveReport, Reason, evaluate
 from slo.units import format_duration, parse_duration, parse_ratio
-from slo.window import Interval, RollingWindow, datetime_of, minute_of
+from slo.window import CalendarWindow, Interval, RollingWindow, datetime_of, minute_of
 
 
 class ObjectiveHistory:
@@ -109,13 +110,10 @@ class ObjectiveHistory:
         minutes = np.union1d(period.start, _points(period, _minutes(step)))
         bad, total = _bad_and_total(self.events)
         spent = _at(bad, self.events, minutes) - _at(bad, self.events, minutes[:1])
-        allowed = float(self.objective.budget_ratio) * (
-            _at(total, self.events, minutes[-1:]) - _at(total, self.events, minutes[:1])
-        )
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return pd.Series(
-                1 - spent / np.where(allowed, allowed, np.nan), index=_index_of(minutes), name="budget left"
-            )
+        every = _at(total, self.events, minutes[-1:]) - _at(total, self.events, minutes[:1])
+        allowed = float(self.objective.budget_ratio) * every
+        left = 1 - spent / np.where(allowed, allowed, np.nan)
+        return pd.Series(left, index=_index_of(minutes), name="budget left")
 
     def incidents(self, *, least_share: str = "2%", gap: str = "30m") -> pd.DataFrame:
         """Incidents that took at least a share of their period's budget, the dearest first, each with its bill.
@@ -167,6 +165,25 @@ class ObjectiveHistory:
     def forecast(self) -> Forecast | None:
         """The future of the budget from the end of the history on; None without a budget or without events."""
         return forecast(self.objective, self.events, self.within.end, is_backtested=True)
+
+    def month(
+        self, month: str, *, zone: str | None = None, months_before: int = 5, least_share: str = "2%", gap: str = "30m"
+    ) -> MonthOfObjective:
+        """A month such as 2026-10, its incidents and the months before; zone: that of the objective, else UTC."""
+        window = self.objective.window
+        found = month_of(
+            self.objective,
+            self._uncorrected,
+            self.corrections,
+            Month.parse(month),
+            time_zone=zone or (window.time_zone if isinstance(window, CalendarWindow) else "UTC"),
+            end_minute=self.within.end,
+            months_before=months_before,
+            rule=IncidentRule(least_share=Fraction(parse_ratio(least_share)), gap_minutes=_minutes(gap)),
+        )
+        if found is None:
+            raise UsageError(f"{self.objective.id}: the history ends before {month}")
+        return found
 
     def report(self, at: str | datetime | None = None, *, group: Mapping[str, str] | None = None) -> ObjectiveReport:
         """Every figure at a time, the end of the history unless told otherwise; it lists the corrections that apply."""

@@ -24,6 +24,7 @@ def run_fresh(name: str) -> Any:
         timeout=300,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # one output for all that a cell prints, however busy the machine is
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     )
     client.execute()

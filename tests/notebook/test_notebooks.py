@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,16 @@ def test_the_incident_is_the_one_that_truly_was(both: tuple[Any, Any]) -> None:
     assert text.count("right to the minute") == 2
     assert "81,835 requests failed, 81,835 are on it" in text
     assert "the incident is forgotten on Friday 13 November" in text
+
+
+@pytest.mark.parametrize("both", ["month.ipynb"], indirect=True)
+def test_the_month_adds_up_and_is_as_long_as_in_paris(both: tuple[Any, Any]) -> None:
+    text = "\n".join(texts(both[1]))
+    assert "hours         745" in text
+    assert "1. 14 Oct 16:05 to 16:43: 63.6% of the budget, 28.4 minutes, 81,835 requests" in text
+    assert "2. 24 Oct 04:00 to 04:30: 9.5% of the budget" in text
+    spent, parts = re.findall(r"budget spent  (.*)%", text), re.findall(r"([0-9.]+)% of the budget", text)
+    assert sum(map(float, parts)) == pytest.approx(float(spent[0]), abs=0.2)
 
 
 @pytest.mark.parametrize("both", ["alert-policy.ipynb"], indirect=True)

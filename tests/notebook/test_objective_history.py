@@ -177,3 +177,13 @@ def test_minutes_without_events_have_no_error_ratio(tmp_path: Path) -> None:
     ratios = quiet.error_ratio("5m", step="5m")
     assert ratios.loc[: time(600)].isna().all()
     assert ratios.loc[time(605) :].notna().all()
+
+
+def test_a_month_is_a_part_of_the_history(shop: ObjectiveHistory) -> None:
+    september = shop.month("2026-09")
+    assert (september.time_zone, september.is_over) == ("UTC", False)
+    assert [one.incident.bad_events for one in september.incidents] == [3900, 1000]
+    assert [str(month) for month, _ in september.earlier] == ["2026-08"]
+    assert shop.month("2026-09", zone="Europe/Paris").report.window.end == shop.within.end
+    with pytest.raises(UsageError, match="shop/availability: the history ends before 2026-10"):
+        shop.month("2026-10")
