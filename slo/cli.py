@@ -83,6 +83,8 @@ def _command(name: str) -> Callable[[Namespace], Result]:
         from slo.correct_command import COMMANDS
     elif name == "chaos":
         from slo.chaos_command import COMMANDS
+    elif name == "publish":
+        from slo.publish_command import COMMANDS
     elif name == "doctor":
         from slo.doctor_command import COMMANDS
     elif name == "gate":

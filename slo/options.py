@@ -20,7 +20,7 @@ from slo.correct_options import add_correct_options
 from slo.doctor_options import add_doctor_options
 from slo.errors import UsageError
 from slo.record_options import add_decisions_options, add_override_options
-from slo.service_options import add_serve_options, add_token_options
+from slo.service_options import add_publish_options, add_serve_options, add_token_options
 
 
 class _Parser(ArgumentParser):
@@ -105,6 +105,11 @@ def parser() -> ArgumentParser:
             "serve",
             "collect, and answer over HTTP whether a deploy or a chaos run may go on; a page for people",
             _add_serve_options,
+        ),
+        (
+            "publish",
+            "keep a gate's decision in a ConfigMap, for policies of the API server",
+            add_publish_options,
         ),
         (
             "token",

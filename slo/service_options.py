@@ -47,6 +47,21 @@ def add_serve_options(parser: ArgumentParser) -> None:
     parser.add_argument("--alertmanager-url", metavar="URL", help="and to this Alertmanager")
 
 
+def add_publish_options(parser: ArgumentParser) -> None:
+    parser.add_argument("gates", nargs="+", metavar="GATE", help="name of a gate")
+    parser.add_argument("--server", required=True, metavar="URL", help="the service; SLO_TOKEN is the token for it")
+    parser.add_argument("--config-map", required=True, metavar="NAMESPACE/NAME", help="that is there already")
+    parser.add_argument("--every", metavar="DURATION", default="10s", help="how often (10s)")
+    parser.add_argument("--once", action="store_true", help="write once and end")
+    parser.add_argument(
+        "--account",
+        type=Path,
+        metavar="DIR",
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount"),
+        help="with the token and ca.crt of a service account (where pods have it)",
+    )
+
+
 def add_token_options(parser: ArgumentParser) -> None:
     parser.add_argument("verb", choices=("new",), metavar="new", help="make a token and print it, once")
     parser.add_argument("--role", required=True, metavar="ROLE", help=f"what it lets do: {_ROLES}")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from slo.cli import run
 from slo.record import Kind, Record, RecordEntry
 from tests.http.served import eventually
 from tests.platform.gated import EXHAUSTED, HEALTHY, SHOP, Gated, deployment, engine, gated
+from tests.platform.manifests import KUBERNETES
 
 pytestmark = pytest.mark.platform
 
@@ -132,3 +134,40 @@ def test_a_certificate_of_somebody_else_is_not_believed(empty: Gated, tmp_path: 
             assert empty.create(deployment()) == ""
     finally:
         empty.renew("third")
+
+
+def test_the_backstop_holds_chaos_back_by_what_was_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The webhook is gone; the policy of the API server's own is there, and its publisher's rights suffice."""
+    (tmp_path / "gated").mkdir()
+    with gated(tmp_path / "gated") as cluster:
+        held_back(cluster, tmp_path, monkeypatch)
+
+
+def held_back(cluster: Gated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = cluster.server
+    server.kubectl("apply", "-k", str(KUBERNETES / "backstop"))
+    server.kubectl("delete", "validatingwebhookconfiguration", "slo-gates")
+    token = server.kubectl("create", "token", "slo-publisher", "-n", "slo-system").stdout
+    (tmp_path / "token").write_text(token, encoding="utf-8")
+    (tmp_path / "ca.crt").write_bytes((server.kubeconfig.parent / "certificates" / "apiserver.crt").read_bytes())
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", server.url.rpartition(":")[2])
+    monkeypatch.setenv("SSL_CERT_FILE", str(cluster.authority.certificate))
+    where = ["--server", f"https://127.0.0.1:{cluster.port}", "--account", str(tmp_path), "--once"]
+
+    def published() -> int:
+        return run(["publish", "chaos", "--config-map", "slo-system/slo-gate-decision", *where])
+
+    def tried() -> str:
+        return cluster.create(engine("active"), "--dry-run=server")
+
+    eventually(lambda: "the gate chaos said: nothing yet" in tried())
+    with cluster.serving():
+        assert published() == 0
+        eventually(lambda: tried() == "")
+        cluster.promise(EXHAUSTED)
+        assert published() == 0
+        eventually(lambda: "of the budget is left, 25 % is required" in tried())
+    assert published() == 0
+    eventually(lambda: "cannot be reached" in tried())
+    assert run(["publish", "chaos", "--config-map", "slo-system/another", *where]) == 3

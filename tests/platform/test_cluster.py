@@ -37,7 +37,7 @@ def objects(server: ApiServer, size: str) -> list[dict[str, Any]]:
     return [one for one in yaml.safe_load_all(rendered(server, size)) if one]
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, "backstop"])
 def test_the_api_server_takes_every_object(server: ApiServer, size: str) -> None:
     """Strictly: an unknown field is an error. Nothing is kept."""
     words = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-")
@@ -46,7 +46,7 @@ def test_the_api_server_takes_every_object(server: ApiServer, size: str) -> None
     assert "Warning" not in done.stderr
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, "backstop"])
 def test_pods_meet_the_restricted_standard_of_their_namespace(server: ApiServer, size: str) -> None:
     """The API server would refuse them; a Deployment it would only warn about."""
     for one in objects(server, size):
@@ -59,7 +59,7 @@ def test_pods_meet_the_restricted_standard_of_their_namespace(server: ApiServer,
             assert 'violates PodSecurity "restricted' in refused.stderr
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, "backstop"])
 def test_kubeconform_finds_nothing(server: ApiServer, size: str, tmp_path: Path) -> None:
     """By the schemas that this API server publishes; those of operators are not at hand."""
     schemas = tmp_path / "schemas"
@@ -87,7 +87,7 @@ def test_kubeconform_finds_nothing(server: ApiServer, size: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("form", ["cluster-policies", "cel"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, "backstop"])
 def test_our_own_pods_pass_our_policies(server: ApiServer, size: str, form: str, tmp_path: Path) -> None:
     """As if they ran beside the applications, where the policies hold."""
     manifest = tmp_path / "manifest.yaml"

@@ -37,7 +37,7 @@ def container_of(name: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("folder", ["base", "cert-manager", *SIZES])
+@pytest.mark.parametrize("folder", ["base", "backstop", "cert-manager", *SIZES])
 def test_every_file_is_part_of_it_but_the_secrets(folder: str) -> None:
     """A manifest that no kustomization names would look applied, and is not."""
     (kustomization,) = documents(KUBERNETES / folder / "kustomization.yaml")
@@ -207,3 +207,14 @@ def test_a_size_is_a_base_with_a_patch() -> None:
         kustomization = yaml.safe_load((KUBERNETES / size / "kustomization.yaml").read_text(encoding="utf-8"))
         assert kustomization["resources"][0] == "../base"
         assert kustomization["namespace"] == "slo-system"
+
+
+def test_the_publisher_may_patch_one_config_map_and_nothing_else() -> None:
+    folder = KUBERNETES / "backstop"
+    (rule,) = the("Role", "slo-publisher", folder)["rules"]
+    arguments = parse(the("Deployment", "slo-publisher", folder)["spec"]["template"]["spec"]["containers"][0]["args"])
+    namespace, name = arguments.config_map.split("/")
+    assert (rule["resources"], rule["resourceNames"], rule["verbs"]) == (["configmaps"], [name], ["patch"])
+    parameter = the("ValidatingAdmissionPolicyBinding", "slo-chaos-needs-budget", folder)["spec"]["paramRef"]
+    assert parameter == {"name": name, "namespace": namespace, "parameterNotFoundAction": "Deny"}
+    assert "chaos" in arguments.gates
