@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser
-from collections.abc import Callable
 from pathlib import Path
+
+from slo.data_options import add_ledger_option
 
 _VERBS = (
     ("add", "leave a time out of the figures; without --yes only tells what would change"),
@@ -15,7 +16,7 @@ _VERBS = (
 )
 
 
-def add_correct_options(parser: ArgumentParser, add_ledger_option: Callable[[ArgumentParser], None]) -> None:
+def add_correct_verbs(parser: ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=type(parser), required=True)
     for name, help_text in _VERBS:
         verb = verbs.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)

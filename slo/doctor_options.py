@@ -5,9 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 
+from slo.data_options import add_prometheus_options
+
 
 def add_doctor_options(parser: ArgumentParser) -> None:
-    """Beside --prometheus and --timeout."""
+    add_prometheus_options(parser)
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="look at this cluster")
     parser.add_argument("--context", metavar="NAME", help="of the kubeconfig (KUBECONFIG, ~/.kube/config)")
     parser.add_argument(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 
+from slo.ledger_options import add_collecting_options
 from slo.record_options import add_record_option
 
 _ROLES = "read, decide, guard, override or admin"
 
 
 def add_serve_options(parser: ArgumentParser) -> None:
-    """Beside those of `slo collect`."""
+    add_collecting_options(parser)
     add_record_option(parser)
     parser.add_argument("--host", metavar="ADDRESS", help="listen there (127.0.0.1); SLO_HOST")
     parser.add_argument("--port", metavar="PORT", help="and at this port (8080); SLO_PORT")
