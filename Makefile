@@ -21,7 +21,7 @@ generate: setup ## rules/, dashboards/ and the outputs of notebooks/ anew
 	$(BIN)/python -m tests.notebook.running
 
 test: setup check-tools lint ## everything: set-up, lint, types, import direction, tests
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 setup: ## the locked packages in .venv
 	@scripts/setup.sh

@@ -8,6 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from slo.source.fleet import Episode, Fleet, FleetSpec, Gap, simulate
 from slo.source.protocol import SeriesSamples
@@ -15,6 +16,10 @@ from tests.support import postgres
 from tests.support.postgres import PostgresFailedError, PostgresServer, running_postgres
 from tests.support.prometheus import TOOLS, PrometheusFailedError, prometheus_with
 from tests.support.victoria_metrics import victoria_metrics_with
+
+# How fast examples are made tells of the machine and who else uses it, not of the code.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 FLEET_START = 29_800_800
 """2026-08-30T00:00:00Z, in minutes since the epoch."""

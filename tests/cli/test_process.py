@@ -103,13 +103,24 @@ def _interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
             assert time.monotonic() < deadline, "it does not end"
 
 
+def _heeding_interrupts() -> None:
+    """Whoever runs the tests in the background of a shell makes all that they start ignore interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "d.csv")
     (tmp_path / "o.yaml").write_text("")
     # A pipe that nobody writes to keeps the command waiting; settings are read first.
     arguments = [sys.executable, "-m", "slo", "report", "o.yaml", "--data", "d.csv", "--settings", "d.csv"]
     process = subprocess.Popen(
-        arguments, cwd=tmp_path, env=environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        arguments,
+        cwd=tmp_path,
+        env=environment({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heeding_interrupts,
     )
     try:
         held_open = _writer_once_it_is_read(tmp_path / "d.csv")
