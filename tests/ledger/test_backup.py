@@ -23,8 +23,9 @@ PAGE = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 
 
 def block_with(words: str) -> str:
-    (found,) = (block for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) if words in block)
-    return found
+    found: list[str] = [block for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) if words in block]
+    assert len(found) == 1, words
+    return found[0]
 
 
 def shell(commands: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
