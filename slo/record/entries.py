@@ -63,10 +63,9 @@ class DecisionChange:
 
     @classmethod
     def of_verdict(cls, verdict: Verdict, *, at: datetime, before: Outcome | None = None) -> DecisionChange:
-        """The gate on one objective."""
-        return cls(
-            gate=verdict.gate, slo=verdict.slo, at=at, outcome=verdict.outcome, reasons=verdict.reasons, before=before
-        )
+        """The gate on one objective; the reasons for its outcome come first, as they are told and not all are kept."""
+        reasons = tuple(sorted(verdict.reasons, key=lambda reason: reason.outcome is not verdict.outcome))
+        return cls(gate=verdict.gate, slo=verdict.slo, at=at, outcome=verdict.outcome, reasons=reasons, before=before)
 
     def values(self) -> Values:
         details: dict[str, Any] = {"reasons": _reasons(self.reasons)}

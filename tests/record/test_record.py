@@ -37,6 +37,15 @@ def test_a_change_is_read_back_as_it_was_decided(record: Record) -> None:
     assert (told["check"], told["observed"], told["threshold"]) == ("min_budget_remaining", 0.12, 0.25)
 
 
+def test_a_verdict_tells_first_why_it_is_what_it_is(record: Record) -> None:
+    """A deny among doubts: "1 m of 28d seen" does not say why it was denied."""
+    doubts = tuple(reason(outcome=Outcome.UNKNOWN) for _ in range(30))
+    verdict = Verdict(gate="deploy", slo="shop/a", outcome=Outcome.DENY, reasons=(*doubts, reason()), data_until=1)
+    record.decided([DecisionChange.of_verdict(verdict, at=AT)])
+    (entry,) = record.query()
+    assert entry.details["reasons"][0]["decision"] == "deny"
+
+
 def test_a_caller_is_read_back_with_its_answer(record: Record) -> None:
     number = asyncio.run(record.asked(call(body=b'{"name": "shop", "password": "x7"}')))
     (entry,) = record.query(kinds=[Kind.CALL])
