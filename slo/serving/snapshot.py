@@ -24,7 +24,7 @@ class Snapshot:
     newest_minute: until when anything was counted.
     objectives: the ids in the order of the report, each objective followed by its groups.
     report_json, report_gzip: the body of GET /budget; report_etag: of the uncompressed form, in quotes.
-    metrics, metrics_gzip: text exposition of the objectives' series; a gzip stream may follow another.
+    metrics: text exposition of the objectives' series.
     """
 
     def __init__(self, data: memoryview) -> None:
@@ -91,10 +91,6 @@ class Snapshot:
     @property
     def metrics(self) -> bytes:
         return bytes(self._sections["metrics"])
-
-    @property
-    def metrics_gzip(self) -> bytes:
-        return bytes(self._sections["metrics_gzip"])
 
     def _groups_of(self, number: int) -> tuple[Row, ...]:
         first, count = int(self._families[0, number]), int(self._families[1, number])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -70,7 +68,3 @@ def test_the_target_tells_objectives_from_their_groups(snapshot: Snapshot) -> No
     info = {one.labels["slo"]: one.labels for one in told["slo_info"].samples}
     assert info.keys() == whole
     assert (info["cloudshop/week"]["period"], info["cloudshop/week"]["target"]) == ("7d", "99%")
-
-
-def test_the_compressed_text_is_the_text(snapshot: Snapshot) -> None:
-    assert gzip.decompress(snapshot.metrics_gzip) == snapshot.metrics
