@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--cycles", type=int, default=1440, metavar="N")
     parser.add_argument("--requests", type=int, default=1_000_000, metavar="N")
-    parser.add_argument("--objectives", type=int, default=50, metavar="N")
+    parser.add_argument("--objectives", type=int, default=20, metavar="N")
     parser.add_argument("--warm-up", type=int, default=100, metavar="CYCLES", help="before memory is measured (100)")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -110,14 +110,15 @@ def _requests(url: str, objectives: Sequence[Objective]) -> list[bytes]:
         return f"{head}Content-Length: {len(_BODY)}\r\n\r\n".encode() + _BODY
 
     found = []
-    for _ in range(20):
-        found += [get(f"/budget/check?gate={rng.choice(('deploy', 'chaos'))}") for _ in range(35)]
-        found += [get(f"/gates/{rng.choice(('deploy', 'chaos'))}") for _ in range(25)]
+    for _ in range(100):
+        found += [get(f"/budget/check?gate={rng.choice(('deploy', 'chaos'))}") for _ in range(40)]
+        found += [get(f"/gates/{rng.choice(('deploy', 'chaos'))}") for _ in range(30)]
         found += [get(f"/gates/deploy?slo={rng.choice(ids)}") for _ in range(10)]
         found += [get(f"/budget/{rng.choice(ids)}") for _ in range(13)]
-        found += [post() for _ in range(10)]
-        found += [get("/metrics"), get("/metrics", "Accept-Encoding: gzip"), get("/"), get("/"), get("/readyz")]
-        found += [get("/budget", "Accept-Encoding: gzip"), get(f"/slo/{rng.choice(ids)}")]
+        found += [post() for _ in range(5)]
+        found += [get("/readyz"), get("/budget", "Accept-Encoding: gzip")]
+    for _ in range(10):
+        found += [get("/metrics"), get("/metrics", "Accept-Encoding: gzip"), get("/"), get(f"/slo/{rng.choice(ids)}")]
     rng.shuffle(found)
     return found
 
