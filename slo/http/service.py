@@ -21,6 +21,7 @@ from slo.serving.snapshot import Snapshot
 from slo.serving.views import CollectorStatus
 
 _LOG = logging.getLogger("slo.http")
+_OLD_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ class Service:
         status = (self._collector.status if self._collector else None) or self.deciding.snapshot.status
         return {
             "snapshot": self._lateness(),
+            "data": _age(status),
             "sources": "; ".join(f"{slo}: {message}" for slo, message in list(status.failures.items())[:5]),
             "ledger": "" if status.ledger_ok else status.ledger_message or "cannot be used",
             "files": "" if status.files.ok else status.files.problems or "could not be understood",
@@ -120,3 +122,9 @@ class Service:
         late = self.now() - snapshot.next_cycle_at
         allowed = max(snapshot.next_cycle_at - snapshot.made_at, timedelta(minutes=1))
         return f"the next cycle is {late.total_seconds():.0f} s late" if late > allowed else ""
+
+
+def _age(status: CollectorStatus) -> str:
+    """Counts may be late by a scrape and a cycle, not by what gates commonly allow."""
+    seconds = status.lag_seconds
+    return f"the newest count is {seconds:.0f} s old" if seconds is not None and seconds > _OLD_SECONDS else ""

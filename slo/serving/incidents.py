@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
+from slo.correction import without
 from slo.errors import SourceError
 from slo.events import EventSeries
 from slo.incident import IncidentRule, find_incidents
@@ -16,6 +17,8 @@ from slo.report import needed_interval
 from slo.reporting import Evaluation
 from slo.serving.views import IncidentView
 from slo.source.protocol import ReportSource
+from slo.time_slices import to_slices
+from slo.window import Interval
 
 _RULE = IncidentRule()
 _MOST_SHOWN = 20
@@ -30,12 +33,27 @@ def incidents_of(evaluation: Evaluation, events: EventSeries) -> tuple[IncidentV
     """The dearest incidents of the period, paid by its budget, the dearest first. events: its minutes."""
     objective, report = evaluation.objective, evaluation.report
     found = find_incidents(
-        events, objective.budget_ratio, objective.window, report.window, rule=_RULE, paid_by=report.window
+        _counted(evaluation, events),
+        objective.budget_ratio,
+        objective.window,
+        report.window,
+        rule=_RULE,
+        paid_by=report.window,
     )
     return tuple(
         IncidentView(one.interval.start, one.interval.end, one.bad_events, one.consumed_ratio)
         for one in found[:_MOST_SHOWN]
     )
+
+
+def _counted(evaluation: Evaluation, events: EventSeries) -> EventSeries:
+    """The minutes that count: in slices where the objective has them, without what its corrections leave out."""
+    slices = evaluation.objective.time_slices
+    if slices and not events.slice_minutes:
+        events = to_slices(events, slices)
+    whole = Interval(events.start, events.end)
+    excluded = [each for one in evaluation.report.corrections for each in one.correction.within(whole)]
+    return without(events, excluded) if excluded else events
 
 
 def may_have_any(evaluation: Evaluation) -> bool:
