@@ -37,7 +37,7 @@ test-platform: setup check-tools ## tests that take minutes, or programs that ar
 	@scripts/platform-tools.sh
 	@scripts/unpack.sh etcd-server etcd
 	@scripts/image-tools.sh >/dev/null
-	SLO_KILLS=200 $(BIN)/pytest -m platform $(PYTEST_ARGS)
+	SLO_KILLS=$${SLO_KILLS:-200} $(BIN)/pytest -m platform $(PYTEST_ARGS)
 
 check-tools:
 	@scripts/unpack.sh prometheus prometheus promtool
