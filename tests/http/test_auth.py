@@ -115,7 +115,7 @@ def test_tokens_change_without_a_restart_and_a_broken_file_keeps_them(file: Path
     ("line", "cure"),
     [
         ("ci decide", ":1: write NAME ROLE sha256:DIGEST"),
-        ("ci root sha256:" + "0" * 64, ":1: 'root' is no role; there are read, decide, override, admin"),
+        ("ci root sha256:" + "0" * 64, ":1: 'root' is no role; there are read, decide, guard, override, admin"),
         ("ci none sha256:" + "0" * 64, ":1: 'none' is no role"),
         ("c/i read sha256:" + "0" * 64, ":1: 'c/i' is no name of a token"),
         ("ci read sha256:" + "0" * 64 + " tomorrow", ":1: 'tomorrow' is not a time"),
@@ -148,6 +148,7 @@ def test_what_each_role_may() -> None:
         "none": set(),
         "read": {"ask", "read"},
         "decide": {"ask", "decide"},
+        "guard": {"ask", "read", "decide"},
         "override": {"ask", "read", "decide", "override"},
         "admin": {"ask", "read", "decide", "override", "admin"},
     }

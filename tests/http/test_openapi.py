@@ -32,6 +32,7 @@ OPERATIONS = [
     "GET /budget",
     "GET /budget/{service}/{name}",
     "GET /decisions",
+    "GET /gates/{gate}/chaos",
     "GET /gates/{gate}/override",
     "POST /gates/{gate}/override",
     "DELETE /gates/{gate}/override/{number}",
