@@ -242,8 +242,9 @@ def _worst(gate: Gate, reasons: Sequence[GateReason], most: int) -> list[GateRea
     return nsmallest(most, reasons, key=lambda reason: _order(gate, reason))
 
 
-def _order(gate: Gate, reason: GateReason) -> tuple[int, bool, int, float, str, int, str]:
-    """Worst first; what is unknown and let through comes after what is not."""
+def _order(gate: Gate, reason: GateReason) -> tuple[int, bool, int, float, str, int, str, str]:
+    """Worst first; what is unknown and let through comes after what is not. A total order, so that no answer depends on
+    the order of the verdicts."""
     known = reason.check in _CHECKS
     return (
         -_SEVERITY[reason.outcome],
@@ -253,6 +254,7 @@ def _order(gate: Gate, reason: GateReason) -> tuple[int, bool, int, float, str, 
         reason.slo,
         reason.window_minutes or 0,
         reason.message,
+        reason.cause,
     )
 
 

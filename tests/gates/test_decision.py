@@ -294,6 +294,11 @@ def test_one_more_objective_never_opens_a_closed_gate(
     assert before.allowed or not after.allowed
 
 
+def test_reasons_that_differ_by_their_cause_alone_have_an_order_too() -> None:
+    young, empty = (given("a/0", reason("a/0", Outcome.UNKNOWN, "state", cause=cause)) for cause in CAUSES)
+    assert decided(gate(), young, empty) == decided(gate(), empty, young)
+
+
 @each(of=GATES, some=LISTS, overrides=OVERRIDES, shift=st.randoms(use_true_random=False))
 def test_the_order_of_verdicts_and_of_questions_changes_nothing(
     of: Any, some: list[Verdict], overrides: list[Any], shift: Any
