@@ -158,8 +158,12 @@ def corrected(
     return CorrectedEvents(events, excluded), tuple(_applied(events, each, inside) for each, inside in found)
 
 
-def without(events: EventSeries, excluded: Sequence[Interval]) -> EventSeries:
-    """As CorrectedEvents, minute by minute, where a whole history is needed."""
+def without(events: EventSeries, corrections: Iterable[Correction]) -> EventSeries:
+    """As CorrectedEvents, minute by minute, where a whole history is needed; all of them concern it."""
+    whole = Interval(events.start, events.end)
+    excluded = [each for one in corrections for each in one.within(whole)]
+    if not excluded:
+        return events
     good, bad, covered = np.diff(events.good), np.diff(events.bad), np.diff(events.covered)
     for inside in _places(events, merged(_ends_of_slices(each, events.slice_minutes) for each in excluded)):
         good[inside] = good[inside] + bad[inside] if events.slice_minutes else 0

@@ -98,7 +98,8 @@ def month_of(
     by_month = replace(objective, window=CalendarWindow(CalendarUnit.MONTH, time_zone))
     until = Interval(within.start, min(within.end, end_minute))
     report = evaluate(by_month, groups[()], at=datetime_of(until.end), corrections=corrections)
-    counted = {group: _corrected(events, objective, corrections) for group, events in groups.items()}
+    concerned = [one for one in corrections if one.concerns(objective)]
+    counted = {group: without(events, concerned) for group, events in groups.items()}
     incidents = find_incidents(counted[()], objective.budget_ratio, by_month.window, until, rule=rule, paid_by=until)
     spent = report.budget.consumed_ratio
     return MonthOfObjective(
@@ -126,9 +127,3 @@ def _earlier(
             report = evaluate(by_month, events, at=datetime_of(within.end), corrections=corrections)
             found.append((one, report))
     return found
-
-
-def _corrected(events: EventSeries, objective: Objective, corrections: Sequence[Correction]) -> EventSeries:
-    whole = Interval(events.start, events.end)
-    concerned = [one for one in corrections if one.concerns(objective)]
-    return without(events, [excluded for one in concerned for excluded in one.within(whole)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -43,7 +43,7 @@ class ObjectiveHistory:
         at: datetime,
     ) -> None:
         self.objective = objective
-        self.groups = {group: _corrected(events, corrections) for group, events in groups.items()}
+        self.groups = {group: without(events, corrections) for group, events in groups.items()}
         self._uncorrected = groups
         self.corrections = corrections
         self.at = at
@@ -238,11 +238,6 @@ class ObjectiveHistory:
             _at(edges, events, minutes) - _at(edges, events, minutes - window) for edges in _bad_and_total(events)
         )
         return bad, total, _index_of(minutes)
-
-
-def _corrected(events: EventSeries, corrections: Sequence[Correction]) -> EventSeries:
-    whole = Interval(events.start, events.end)
-    return without(events, [excluded for one in corrections for excluded in one.within(whole)])
 
 
 def _bad_and_total(events: EventSeries) -> tuple[Counts, Counts]:

@@ -18,7 +18,6 @@ from slo.reporting import Evaluation
 from slo.serving.views import IncidentView
 from slo.source.protocol import ReportSource
 from slo.time_slices import to_slices
-from slo.window import Interval
 
 _RULE = IncidentRule()
 _MOST_SHOWN = 20
@@ -51,9 +50,7 @@ def _counted(evaluation: Evaluation, events: EventSeries) -> EventSeries:
     slices = evaluation.objective.time_slices
     if slices and not events.slice_minutes:
         events = to_slices(events, slices)
-    whole = Interval(events.start, events.end)
-    excluded = [each for one in evaluation.report.corrections for each in one.correction.within(whole)]
-    return without(events, excluded) if excluded else events
+    return without(events, [one.correction for one in evaluation.report.corrections])
 
 
 def may_have_any(evaluation: Evaluation) -> bool:

@@ -104,7 +104,9 @@ def test_a_history_without_the_excluded_minutes_says_the_same_of_every_window(
     events: EventSeries, excluded: list[Interval], asked: Interval, minutes: int
 ) -> None:
     counted = sliced(events, minutes)
-    assert without(counted, excluded).within(asked) == pytest.approx(CorrectedEvents(counted, excluded).within(asked))
+    assert without(counted, [correction(when=each) for each in excluded]).within(asked) == pytest.approx(
+        CorrectedEvents(counted, excluded).within(asked)
+    )
 
 
 @given(events=histories(), asked=INTERVALS)

@@ -19,6 +19,7 @@ from slo.ledger.store import Ledger, Write
 from slo.window import Interval
 from tests.ledger.collectors import warm_environment
 from tests.ledger.stretches import held, stretch
+from tests.support.small_disk import run_on_small_disk
 
 ROOT = Path(__file__).parents[2]
 START = 20_000 * 1440
@@ -212,14 +213,7 @@ def run_script(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_full_disk_is_told_and_counting_goes_on_once_there_is_room(tmp_path: Path) -> None:
-    """On a disk of 2 MB of its own, in a name space of its own."""
-    place = tmp_path / "small"
-    place.mkdir()
-    own = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c"]
-    mounting = 'mount -t tmpfs -o size=2m tmpfs "$0" && exec "$@"'
-    if run_script([*own, mounting, str(place), "true"]).returncode:
-        pytest.skip("a disk of its own may not be mounted here")
-    done = run_script([*own, mounting, str(place), sys.executable, "-c", FILL, str(place), str(START), "ballast"])
+    done = run_on_small_disk(tmp_path, [sys.executable, "-c", FILL, str(tmp_path), str(START), "ballast"])
     assert "cannot be written: the disk is full; free some space, counting goes on from where it stopped" in done.stdout
     assert done.returncode == 0, done.stderr
     _, held_days, _, written_days = done.stdout.splitlines()[-1].split()

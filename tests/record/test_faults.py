@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -21,6 +19,7 @@ from slo.record.schema import RECORD
 from tests.record.entries import AT, call, change
 from tests.record.waiting import wait_until
 from tests.support.postgres import PostgresServer
+from tests.support.small_disk import run_on_small_disk
 
 ROOT = Path(__file__).parents[2]
 
@@ -143,19 +142,7 @@ with Record(str(folder / "slo-record.db"), create=True, poll_seconds=0.05) as re
 
 
 def test_a_full_disk_is_told_and_recording_goes_on_once_there_is_room(tmp_path: Path) -> None:
-    """On a disk of 2 MB of its own, in a name space of its own."""
-    own = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c"]
-    command = [*own, 'mount -t tmpfs -o size=2m tmpfs "$0" && exec "$@"', str(tmp_path)]
-    if subprocess.run([*command, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("a disk of its own may not be mounted here")
-    done = subprocess.run(
-        [*command, sys.executable, "-c", FULL, str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_on_small_disk(tmp_path, [sys.executable, "-c", FULL, str(tmp_path)])
     assert done.returncode == 0, done.stderr
     assert "cannot be written: the disk is full; free some space, decisions are recorded again once" in done.stdout
 

@@ -29,7 +29,7 @@ def victoria_metrics_with(
     """
     given = list(series)
     if any(one.times.size and one.times[-1] > (time.time() + _FUTURE_SECONDS) * 1000 for one in given):
-        pytest.skip("VictoriaMetrics stores no samples of the future, and this machine's clock is before theirs")
+        pytest.fail("VictoriaMetrics stores no samples of the future, and this machine's clock is before theirs")
     config = directory / "scrape.yml"
     config.write_text(scrape_config(scrape), encoding="utf-8")
     url = f"http://127.0.0.1:{free_port()}"
