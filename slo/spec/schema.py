@@ -267,7 +267,7 @@ GATE = Keys(
         "objectives": required(list_of(_CHOSEN, least=1, convert=tuple)),
         "min_budget_remaining": optional(SHARE, None, "min_budget_remaining_ratio"),
         "max_burn_rate": optional(_LIMITS, ()),
-        "max_data_age": optional(MINUTES, 5),
+        "max_data_age": optional(converted(values.as_data_age_minutes), 5),
         "min_coverage": optional(SHARE, None, "min_coverage_ratio"),
         "evidence": optional(one_of("binomial", "off"), "binomial"),
         "on_unknown": optional(

@@ -232,6 +232,14 @@ def as_bool(value: Any) -> bool:
     return bool(value == "true")
 
 
+def as_data_age_minutes(value: Any) -> int:
+    """A minute is counted when it is over, and the next one a cycle later: data are always older than one minute."""
+    minutes = as_whole_minutes(value)
+    if minutes < 2:
+        raise ValueError("a minute's events are known only after it, so write 2m or more, such as 5m")
+    return minutes
+
+
 def as_wait_minutes(value: Any) -> int:
     return 0 if value in ("0", "0s", "0m") else as_whole_minutes(value)
 

@@ -240,6 +240,7 @@ def test_a_label_of_the_service_may_not_be_a_group_too() -> None:
         ("{name: g, objectives: ['']}", "gates[0].objectives[0]", "needed"),
         ("{name: g, objectives: [{}]}", "gates[0].objectives[0]", "needed"),
         ("{name: g, objectives: [a/b], max_data_age: soon}", "gates[0].max_data_age", "duration"),
+        ("{name: g, objectives: [a/b], max_data_age: 1m}", "gates[0].max_data_age", "write 2m or more"),
         (
             "{name: g, objectives: [a/b], freeze: [{start: 2026-12-24, end: 2026-12-25, reason: x}]}",
             "gates[0].freeze[0].start",
