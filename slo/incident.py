@@ -16,6 +16,8 @@ from slo.window import Interval, Window
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
+_FINEST = 10**8
+"""Parts of a budget ratio, so that products with the events of a minute fit into 64 bits."""
 _ENOUGH_EVENTS = 1.0
 """A pause tells that all is well once so many bad events would have been allowed in it; silence alone does not."""
 
@@ -157,9 +159,12 @@ def _spells(
 ) -> Iterator[Interval]:
     """Every interval in which at least `least_bad` events outran the budget, in the order of time."""
     bad = events.bad[low : high + 1]
-    allowed: Floats = (bad + events.good[low : high + 1]) * np.float64(budget_ratio)
+    total = bad + events.good[low : high + 1]
+    allowed: Floats = total * np.float64(budget_ratio)
     lead = bad - allowed
-    rising = np.diff(lead) > 0
+    # In whole numbers: a minute that burns at exactly 1 gains nothing, and rounding would let it.
+    ratio = budget_ratio.limit_denominator(_FINEST)
+    rising = np.diff(bad) * ratio.denominator > np.diff(total) * ratio.numerator
     if not rising.any():
         return
     starts, ends = _runs(rising)

@@ -188,6 +188,16 @@ def test_the_bill_is_split_by_group() -> None:
     assert [bill.share_ratio for bill in bills] == [pytest.approx(1100 / 1500), pytest.approx(400 / 1500)]
 
 
+def test_minutes_that_burn_exactly_as_fast_as_they_may_are_no_incident() -> None:
+    total = np.random.default_rng(7).integers(1, 5, 3 * DAY) * 1000.0
+    total[0], bad = 1234, total // 1000
+    events = EventSeries.from_minutes(START, np.append(0, bad[1:]), total, np.ones(total.size))
+    whole = Interval(START, START + total.size)
+    assert not find_incidents(
+        events, B, RollingWindow(total.size), whole, rule=IncidentRule(least_share=Fraction(1, 10**4))
+    )
+
+
 @pytest.mark.parametrize("wrong", [{"least_share": Fraction(0)}, {"least_share": Fraction(2)}, {"gap_minutes": 0}])
 def test_a_rule_without_sense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="an incident takes over 0"):
