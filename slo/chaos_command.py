@@ -12,14 +12,17 @@ import threading
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slo.chaos_settings import ChaosSettings, check_poll, check_settle, check_ttl
 from slo.clock import utc_now
 from slo.commands import Result, chosen_files, listed
 from slo.errors import SourceResponseError, UsageError
-from slo.settings import Settings, check_duration, load_settings
+from slo.kubernetes_names import object_name_of
+from slo.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from slo.chaos.cluster import Cluster, Document
@@ -53,9 +56,10 @@ def _plan(arguments: Namespace, settings: Settings, document: Document) -> Resul
     engine = read_wanted(document)
     guard, slos = _guard(arguments, settings, engine, threading.Event())
     leases, live = {}, None
-    if arguments.kubeconfig or arguments.context:
-        cluster = _cluster(arguments)
-        namespace = arguments.lease_namespace or engine.namespace
+    how = _how(arguments, settings)
+    if how.kubeconfig or how.context:
+        cluster = _cluster(how)
+        namespace = how.lease_namespace or engine.namespace
         leases = Leases(cluster, namespace, slos, holder="", ttl_seconds=1).look()
         found = cluster.engine(engine.namespace, engine.name)
         live = engine_view(found, 0) if found else None
@@ -82,8 +86,9 @@ def _run(arguments: Namespace, settings: Settings, document: Document) -> Result
     engine = read_wanted(document)
     with _interruptions() as interrupted:
         guard, slos = _guard(arguments, settings, engine, interrupted)
-        cluster = _cluster(arguments)
-        namespace = arguments.lease_namespace or engine.namespace
+        how = _how(arguments, settings)
+        cluster = _cluster(how)
+        namespace = how.lease_namespace or engine.namespace
         texts, documents, code = [], [], REFUSED
         for one in guarded_run(guard, cluster, document, slos, namespace):
             if isinstance(one, Refused):
@@ -113,15 +118,15 @@ def _guard(
         rules, make_budget, slos = _by_service(arguments, settings, asked)
     else:
         rules, make_budget, slos = _by_files(arguments, settings, asked)
-    poll = _seconds(arguments.poll, "--poll", 60)
+    how = _how(arguments, settings)
     guard = Guard(
         gate=arguments.gate,
         rules=rules,
         make_budget=make_budget,
-        limits=Limits(patience=Patience(blind_seconds=poll * _ATTEMPTS)),
-        pace=Pace(poll_seconds=poll, settle_seconds=_seconds(getattr(arguments, "settle", "0s"), "--settle", 3600)),
+        limits=Limits(patience=Patience(blind_seconds=how.poll_seconds * _ATTEMPTS)),
+        pace=Pace(poll_seconds=how.poll_seconds, settle_seconds=how.settle_seconds),
         attempts=_ATTEMPTS,
-        ttl_seconds=math.ceil(max(_seconds(getattr(arguments, "ttl", "30s"), "--ttl", 3600), 2 * poll)),
+        ttl_seconds=math.ceil(max(how.ttl_seconds, 2 * how.poll_seconds)),
         by=getpass.getuser(),
         now=utc_now,
         say=_say,
@@ -193,10 +198,22 @@ def _gate_of(gates: Sequence[Gate], name: str) -> Gate:
     raise UsageError(f"there is no gate {name!r} in these files; there are: {listed([one.name for one in gates])}")
 
 
-def _cluster(arguments: Namespace) -> Cluster:
+def _how(arguments: Namespace, settings: Settings) -> ChaosSettings:
+    """The settings, with the flags over them."""
+    flags: dict[str, Any] = {}
+    for name, check in (("poll", check_poll), ("ttl", check_ttl), ("settle", check_settle)):
+        if (given := getattr(arguments, name, None)) is not None:
+            flags[f"{name}_seconds"] = check(given, f"--{name}")
+    if arguments.lease_namespace:
+        flags["lease_namespace"] = object_name_of(arguments.lease_namespace, "--lease-namespace")
+    flags |= {name: given for name in ("kubeconfig", "context") if (given := getattr(arguments, name))}
+    return replace(settings.chaos, **flags)
+
+
+def _cluster(how: ChaosSettings) -> Cluster:
     from slo.chaos.cluster import Cluster
 
-    return Cluster(kubeconfig=arguments.kubeconfig, context=arguments.context)
+    return Cluster(kubeconfig=how.kubeconfig, context=how.context)
 
 
 def _engine_document(file: Path) -> Document:
@@ -242,13 +259,6 @@ def _say(message: str) -> None:
     from slo.render.text import printable
 
     print(f"slo: {printable(without_password(message))}", file=sys.stderr, flush=True)
-
-
-def _seconds(text: str, flag: str, most: int) -> float:
-    seconds = check_duration(text, flag)
-    if not 0 <= seconds <= most or (flag != "--settle" and not seconds):
-        raise UsageError(f"{flag}: {text} is not a duration of at most {most} s")
-    return seconds
 
 
 def _refused_text(refused: Refused) -> str:

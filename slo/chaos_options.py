@@ -33,17 +33,28 @@ def _add_plan_options(parser: ArgumentParser) -> None:
         help="whose budget it spends; repeatable (the engine's annotation slo-objectives, else all of the gate)",
     )
     parser.add_argument("--server", metavar="URL", help="ask a running service, not files and a ledger; SLO_TOKEN")
-    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="of the cluster (KUBECONFIG, ~/.kube/config)")
-    parser.add_argument("--context", metavar="NAME", help="of the kubeconfig")
-    parser.add_argument("--lease-namespace", metavar="NAME", help="where runs exclude each other (the engine's)")
-    parser.add_argument("--poll", metavar="DURATION", default="5s", help="from one look to the next (5s)")
+    parser.add_argument(
+        "--kubeconfig",
+        type=Path,
+        metavar="FILE",
+        help="of the cluster (KUBECONFIG, ~/.kube/config); SLO_CHAOS_KUBECONFIG",
+    )
+    parser.add_argument("--context", metavar="NAME", help="of the kubeconfig; SLO_CHAOS_CONTEXT")
+    parser.add_argument(
+        "--lease-namespace",
+        metavar="NAME",
+        help="where runs exclude each other (the engine's); SLO_CHAOS_LEASE_NAMESPACE",
+    )
+    parser.add_argument("--poll", metavar="DURATION", help="from one look to the next (5s); SLO_CHAOS_POLL")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="text or json (text)")
 
 
 def _add_run_options(parser: ArgumentParser) -> None:
     _add_plan_options(parser)
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON, too")
-    parser.add_argument("--ttl", metavar="DURATION", default="30s", help="so long a silent guard counts as alive (30s)")
+    parser.add_argument("--ttl", metavar="DURATION", help="so long a silent guard counts as alive (30s); SLO_CHAOS_TTL")
     parser.add_argument(
-        "--settle", metavar="DURATION", default="150s", help="to wait for the events of the run's last minute (150s)"
+        "--settle",
+        metavar="DURATION",
+        help="to wait for the events of the run's last minute (150s); SLO_CHAOS_SETTLE",
     )

@@ -3,6 +3,7 @@
 Precedence: SLO_* variables, over the TOML file (SLO_SETTINGS, else ./slo.toml if there is one), over the defaults.
 A key of the file is the variable's name without SLO_, in small letters: SLO_PROMETHEUS_URL is prometheus_url. Servers
 with names or credentials stand in the file alone: tables [prometheus.NAME], [prometheus.default] for the unnamed one.
+Those of chaos runs stand in a table [chaos]: SLO_CHAOS_POLL is its poll.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from slo.chaos_settings import CHAOS_KEYS, ChaosSettings, chaos_table, read_chaos_settings
 from slo.errors import UsageError
 from slo.server_settings import UNNAMED, read_servers
 from slo.server_settings import check_prometheus_url as check_prometheus_url
@@ -59,6 +61,7 @@ class Settings:
     notice_webhook: str | None = None
     alertmanager_url: str | None = None
     service: ServiceSettings = field(default_factory=ServiceSettings)
+    chaos: ChaosSettings = field(default_factory=ChaosSettings)
 
     @property
     def prometheus_url(self) -> str | None:
@@ -72,7 +75,7 @@ def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
     values: dict[str, tuple[object, str]] = {}
     if named or DEFAULT_FILE.is_file():
         values.update(_from_file(named or DEFAULT_FILE))
-    for key in _KEYS:
+    for key in (*_KEYS, *(f"chaos_{key}" for key in CHAOS_KEYS)):
         variable = f"SLO_{key.upper()}"
         if environ.get(variable):
             value: object = environ[variable]
@@ -124,9 +127,10 @@ def _from_file(file: Path) -> dict[str, tuple[object, str]]:
         raise UsageError(f"{file}: is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file}: is not TOML: {error}") from None
-    unknown = [key for key in values if key not in (*_KEYS, "prometheus")]
+    unknown = [key for key in values if key not in (*_KEYS, "prometheus", "chaos")]
     if unknown:
-        raise UsageError(f"{file}: unknown setting {unknown[0]!r}; there are: {', '.join(_KEYS)}, prometheus")
+        raise UsageError(f"{file}: unknown setting {unknown[0]!r}; there are: {', '.join(_KEYS)}, prometheus, chaos")
+    chaos = chaos_table(values.pop("chaos", {}), file)
     if "prometheus" in values:
         values["prometheus"] = read_servers(values["prometheus"], file)
         if "" in values["prometheus"] and "prometheus_url" in values:
@@ -136,7 +140,7 @@ def _from_file(file: Path) -> dict[str, tuple[object, str]]:
     for key in SERVICE_PATHS:
         if isinstance(values.get(key), str):
             values[key] = str(file.parent / values[key])
-    return {key: (value, f"{file}: {key}") for key, value in values.items()}
+    return {key: (value, f"{file}: {key}") for key, value in values.items()} | chaos
 
 
 def _paths_in(text: str) -> list[str]:
@@ -176,6 +180,7 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
         notice_webhook=_address(values, "notice_webhook"),
         alertmanager_url=_address(values, "alertmanager_url"),
         service=read_service_settings(values),
+        chaos=read_chaos_settings(values),
     )
 
 

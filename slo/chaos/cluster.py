@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,9 @@ _RESULTS = (GROUP, VERSION, "chaosresults")
 _LEASES = ("coordination.k8s.io", "v1", "leases")
 _MERGE = "application/merge-patch+json"
 _MOST_SAID = 300
+_OWN_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_MISSHAPEN = (ValueError, TypeError, AttributeError, LookupError)
+"""What the client raises over a kubeconfig that is YAML, and none."""
 
 
 class Cluster:
@@ -26,22 +30,31 @@ class Cluster:
     def __init__(
         self, *, kubeconfig: Path | None = None, context: str | None = None, timeout_seconds: float = 5.0
     ) -> None:
+        if find_spec("kubernetes") is None:
+            raise UsageError("the kubernetes client is not installed; install slo[chaos]")
+        self._file, self._context = kubeconfig, context
+        self._timeout = timeout_seconds
         try:
-            from kubernetes import client, config
-        except ModuleNotFoundError:
-            raise UsageError("the kubernetes client is not installed; install slo[chaos]") from None
+            self._open()
+        except ClusterError as error:
+            raise UsageError(f"no cluster to go to: {error}; give --kubeconfig FILE") from None
+
+    def _open(self) -> None:
+        """By the credentials as they are now. Raises ClusterError where they cannot be read."""
+        import yaml
+        from kubernetes import client, config
+
         settings, loaders = client.Configuration(), cast(Any, config)
         try:
-            if kubeconfig is None and context is None and _is_inside():
+            if self._file is None and self._context is None and _is_inside():
                 loaders.load_incluster_config(client_configuration=settings)
             else:
-                file = str(kubeconfig) if kubeconfig else None
-                loaders.load_kube_config(config_file=file, context=context, client_configuration=settings)
-        except (config.ConfigException, OSError, ValueError) as error:
-            raise UsageError(f"no cluster to go to: {_one_line(str(error))}; give --kubeconfig FILE") from None
+                file = str(self._file) if self._file else None
+                loaders.load_kube_config(config_file=file, context=self._context, client_configuration=settings)
+        except (config.ConfigException, yaml.YAMLError, OSError, *_MISSHAPEN) as error:
+            raise ClusterError(_one_line(str(error))) from None
         settings.retries = False  # whoever asks again decides that, by the time
         self.name = str(settings.host)
-        self._timeout = timeout_seconds
         api = client.ApiClient(settings)
         self._objects, self._core = client.CustomObjectsApi(api), client.CoreV1Api(api)
 
@@ -111,7 +124,17 @@ class Cluster:
         return answer
 
     def _asked(self, ask: Callable[[], Any]) -> Any:
+        """Where nobody is let in by what was read, the credentials have run out: they are read once more. A token of a
+        service account lasts an hour, which a run may outlast; the client renews it only where it runs in a pod."""
+        try:
+            return self._answered(ask)
+        except _UnknownCallerError:
+            self._open()
+            return self._answered(ask)
+
+    def _answered(self, ask: Callable[[], Any]) -> Any:
         from kubernetes.client.exceptions import ApiException, OpenApiException
+        from kubernetes.config import ConfigException
         from urllib3.exceptions import HTTPError
 
         try:
@@ -120,6 +143,8 @@ class Cluster:
             raise _refusal(error.status or 0, error.body, self.name) from None
         except (HTTPError, OSError) as error:
             raise ClusterError(f"{self.name} cannot be reached: {type(error).__name__}") from None
+        except ConfigException as error:
+            raise ClusterError(f"the credentials for {self.name} cannot be read: {_one_line(str(error))}") from None
         except (OpenApiException, ValueError) as error:
             raise ClusterError(f"{self.name} answered something unexpected: {_one_line(str(error))}") from None
 
@@ -128,12 +153,18 @@ class _MissingError(ClusterRefusalError):
     """There is no such object."""
 
 
+class _UnknownCallerError(ClusterRefusalError):
+    """Whoever asks is not let in."""
+
+
 def _refusal(status: int, body: Any, name: str) -> ClusterError:
     try:
         said = str(json.loads(body)["message"])
     except (TypeError, ValueError, KeyError):
         said = str(body or "no reason given")
     line = f"{name} refuses (HTTP {status}): {_one_line(said)}"
+    if status == 401:
+        return _UnknownCallerError(line)
     if status == 404:
         return _MissingError(line)
     if status == 409:
@@ -147,7 +178,7 @@ def _at(kind: tuple[str, str, str], namespace: str) -> tuple[str, str, str, str]
 
 
 def _is_inside() -> bool:
-    return Path("/var/run/secrets/kubernetes.io/serviceaccount/token").is_file()
+    return _OWN_TOKEN.is_file()
 
 
 def _one_line(text: str) -> str:

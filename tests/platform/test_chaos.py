@@ -3,141 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from slo.chaos.cluster import Cluster, Document
-from slo.chaos.lease import lease_name, view_of
-from slo.errors import ClusterConflictError
-from slo.ledger.checkpoint import Checkpoint
-from slo.ledger.store import Ledger, Write
-from slo.ledger.text import indicator_text
-from slo.spec import load_objectives
-from slo.window import Interval
-from tests.ledger.ledgers import steady
-from tests.support.kubernetes import ApiServer, api_server
-from tests.support.litmus import DEFINITIONS, PlayedOperator, played_operator
+from tests.platform.chaos_scene import GUARD, ROOT, Scene, finished, litmus_server, new_scene
+from tests.support.kubernetes import ApiServer
+from tests.support.litmus import PlayedOperator, played_operator
 
 pytestmark = pytest.mark.platform
-
-ROOT = Path(__file__).parents[2]
-ENGINE = ROOT / "deploy" / "chaos" / "pod-delete.yaml"
-SLO = "cloudshop/availability"
-GUARD = "guard-token"
-OBJECTIVES = """\
-service: cloudshop
-objectives:
-  - {name: availability, target: 50%, window: 1d, sli: {ratio: {bad: bad, total: all}}}
-gates:
-  - name: chaos
-    objectives: [cloudshop/availability]
-    min_budget_remaining: 10%
-    evidence: "off"
-    chaos:
-      faults: [pod-delete]
-      namespaces: NAMESPACES
-      labels: [app=frontend]
-      service_accounts: [litmus-admin]
-      cool_down: 0
-      cool_down_after_halt: 1h
-"""
-_NUMBERS = count(1)
-WITHIN_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    account = "system:serviceaccount:cloudshop-prod:slo-chaos-guard"
-    tokens = {GUARD: (account, ["system:serviceaccounts", "system:authenticated"])}
-    with api_server(tmp_path_factory.mktemp("k8s") / "cluster", tokens=tokens) as running:
-        running.apply(DEFINITIONS)
+    with litmus_server(tmp_path_factory.mktemp("k8s") / "cluster") as running:
         yield running
-
-
-@dataclass
-class Scene:
-    """A namespace with an engine, and a ledger of the shop in which one of eleven events of each minute is bad."""
-
-    server: ApiServer
-    namespace: str
-    folder: Path
-    kubeconfig: Path
-
-    @property
-    def cluster(self) -> Cluster:
-        return Cluster(kubeconfig=self.server.kubeconfig)
-
-    @property
-    def engine(self) -> Document:
-        found = self.cluster.engine(self.namespace, "frontend-chaos")
-        assert found is not None
-        return found
-
-    def lease(self) -> Any:
-        return view_of(self.cluster.lease(self.namespace, lease_name(SLO)))
-
-    def write(self, begin: int, end: int, *, bad: int = 1) -> None:
-        [objective] = load_objectives(OBJECTIVES.partition("gates:")[0])
-        with Ledger(str(self.folder / "slo.db"), create=True) as ledger:
-            epoch = ledger.begin_epoch(objective.id, begin, indicator_text(objective))
-            for start in range(begin, end, 720):
-                stretch = steady(Interval(start, min(start + 720, end)), bad=bad)
-                ledger.write([Write(epoch, {(): stretch}, checkpoint=Checkpoint.at_start(stretch.end))])
-
-    def start(self, *more: str, ttl: str = "4s") -> subprocess.Popen[str]:
-        files = [str(self.folder / name) for name in ("engine.yaml", "objectives.yaml", "slo.db", "report.json")]
-        command = [sys.executable, "-m", "slo", "chaos", "run", files[0], files[1], "--ledger", files[2]]
-        command += ["--gate", "chaos", "--kubeconfig", str(self.kubeconfig), "--poll", "1s", "--ttl", ttl]
-        command += ["--settle", "0s", "-o", "json", *more]
-        return subprocess.Popen(
-            command, cwd=self.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True, stdout=-1, stderr=-1
-        )
-
-    def run(self, *more: str) -> tuple[int, list[dict[str, Any]], str]:
-        """The exit code, the documents that were printed, and what was said meanwhile."""
-        return finished(self.start(*more))
-
-    def until(self, what: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + WITHIN_SECONDS
-        while not what():
-            assert time.monotonic() < deadline, "it did not come to that"
-            time.sleep(0.1)
-
-    def until_running(self) -> None:
-        self.until(lambda: self.engine.get("status", {}).get("engineStatus") == "initialized")
-
-
-def finished(process: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]], str]:
-    out, said = process.communicate(timeout=WITHIN_SECONDS)
-    return process.returncode, [json.loads(line) for line in out.splitlines()], said
 
 
 @pytest.fixture
 def scene(server: ApiServer, tmp_path: Path) -> Scene:
-    return new_scene(server, tmp_path, f"shop-{next(_NUMBERS)}")
-
-
-def new_scene(server: ApiServer, folder: Path, namespace: str) -> Scene:
-    server.kubectl("create", "namespace", namespace)
-    engine = yaml.safe_load(ENGINE.read_text())
-    engine["metadata"]["namespace"] = engine["spec"]["appinfo"]["appns"] = namespace
-    (folder / "engine.yaml").write_text(yaml.safe_dump(engine))
-    (folder / "objectives.yaml").write_text(OBJECTIVES.replace("NAMESPACES", f"[{namespace}]"))
-    made = Scene(server, namespace, folder, server.kubeconfig)
-    now = int(time.time()) // 60
-    made.write(now - 1440, now)
-    made.cluster.create_engine(engine)
-    return made
+    return new_scene(server, tmp_path)
 
 
 @pytest.fixture
@@ -233,22 +120,6 @@ def test_a_guard_that_was_killed_is_followed_by_one_that_finishes_or_halts_its_r
     assert scene.lease().holder == ""
 
 
-def test_a_guard_killed_before_it_started_anything_leaves_nothing(scene: Scene, operator: PlayedOperator) -> None:
-    """Its lease is taken, and its engine is not marked."""
-    process = scene.start()
-    scene.until(lambda: bool(scene.lease().holder))
-    record = scene.lease().record
-    finished(process)
-    left = scene.cluster.lease(scene.namespace, lease_name(SLO))
-    assert left is not None
-    left["metadata"]["annotations"]["slo-chaos-run"] = json.dumps({**record, "run": "lost-run"})
-    left["spec"]["holderIdentity"] = "lost-run"
-    scene.cluster.write_lease(left)
-    code, [found, own], said = scene.run()
-    assert (found["run"], found["outcome"]) == ("lost-run", "not_started"), said
-    assert (code, own["outcome"]) == (0, "completed")
-
-
 def test_two_guards_on_one_objective_one_runs(scene: Scene, operator: PlayedOperator) -> None:
     operator.lasts_seconds = 10
     first = scene.start()
@@ -295,19 +166,6 @@ def test_an_api_server_that_is_lost_and_comes_back_finds_the_run_halted(scene: S
     code, [report], said = finished(process)
     assert (code, report["outcome"]) == (1, "halted"), said
     assert report["halt"]["reason"].startswith("the cluster could not be reached since")
-
-
-def test_an_engine_that_changes_before_the_start_is_not_started(scene: Scene) -> None:
-    """Started as it was checked, or not at all."""
-    version = scene.engine["metadata"]["resourceVersion"]
-    scene.cluster.patch_engine(scene.namespace, "frontend-chaos", {"metadata": {"labels": {"changed": "yes"}}})
-    with pytest.raises(ClusterConflictError, match=r"refuses .HTTP 409"):
-        scene.cluster.patch_engine(
-            scene.namespace,
-            "frontend-chaos",
-            {"metadata": {"resourceVersion": version}, "spec": {"engineState": "active"}},
-        )
-    assert scene.engine["spec"]["engineState"] == "stop"
 
 
 def test_a_file_that_is_not_what_the_cluster_has_is_told(scene: Scene) -> None:

@@ -66,6 +66,12 @@ class ApiServer:
         other.write_text(self.kubeconfig.read_text().replace(ADMIN, token))
         return other
 
+    def kubeconfig_by(self, url: str) -> Path:
+        """The same by another way, such as a proxy."""
+        other = self.kubeconfig.with_name(f"kubeconfig-{url.rpartition(':')[2]}")
+        other.write_text(self.kubeconfig.read_text().replace(self.url, url))
+        return other
+
     def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """What `kubectl` says; raises KubernetesFailedError where it fails, unless told not to check."""
         command = [tool("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
@@ -85,10 +91,11 @@ class ApiServer:
 
     def _asked(self, path: str) -> requests.Response:
         headers = {"Authorization": f"Bearer {ADMIN}"}
-        return requests.get(self.url + path, headers=headers, verify=str(self._certificate), timeout=5)
+        return requests.get(self.url + path, headers=headers, verify=str(self.certificate), timeout=5)
 
     @property
-    def _certificate(self) -> Path:
+    def certificate(self) -> Path:
+        """By which it is trusted."""
         return self.kubeconfig.with_name("certificates") / "apiserver.crt"
 
 

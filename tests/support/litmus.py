@@ -25,13 +25,17 @@ _ENGINES = ("litmuschaos.io", "v1alpha1")
 
 @dataclass
 class PlayedOperator:
-    """Of one namespace. lasts_seconds: how long chaos goes on; obeys: whether it acts on a stop; verdict: of all."""
+    """Of one namespace. lasts_seconds: how long chaos goes on; obeys: whether it acts on a stop; verdict: of all.
+
+    runs: what it began, by the ids that guards mark engines with, "" for somebody else's.
+    """
 
     kubeconfig: Path
     namespace: str
     lasts_seconds: float = 2.0
     obeys: bool = True
     verdict: str = "Pass"
+    runs: list[str] = field(default_factory=list)
     _began: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,6 +56,7 @@ class PlayedOperator:
         if state == "active" and status != "initialized":
             self._began[name] = time.monotonic()
             self._pod(name, uid)
+            self.runs.append(engine["metadata"].get("annotations", {}).get("slo-chaos-run", ""))
             self._patch(name, {"status": {"engineStatus": "initialized"}})
         elif state == "active" and time.monotonic() - self._began.get(name, 0.0) >= self.lasts_seconds:
             self._remove_pod(name)
