@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from slo.chaos.engine import read_engine
+from slo.cli import run
+from slo.clock import parse_time
+from slo.governance import check
+from slo.spec import load_files
 from slo.units import parse_duration
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "chaos"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "chaos"
 
 
 def documents(name: str) -> list[dict[str, Any]]:
@@ -68,3 +74,29 @@ def test_litmus_may_do_what_it_needs_in_one_namespace_alone() -> None:
     needed = {("pods", "create"), ("events", "create"), ("pods/log", "get"), ("jobs", "create")}
     assert needed | {("chaosresults", "create"), ("chaosengines", "patch"), ("chaosexperiments", "get")} <= may
     assert not any("*" in (resource, verb) or resource == "secrets" for resource, verb in may)
+
+
+@pytest.mark.parametrize("file", ["examples/cloudshop.yaml", "deploy/kubernetes/base/objectives/cloudshop.yaml"])
+def test_the_rules_of_the_example_are_made_for_the_engine_and_for_no_other(file: str) -> None:
+    [rules] = [gate.chaos for gate in load_files([ROOT / file]).gates if gate.name == "chaos"]
+    [engine] = documents("pod-delete.yaml")
+    at = parse_time("2026-11-01T03:00:00Z")
+    assert rules is not None
+    assert check(rules, read_engine(engine).wish, at=at) == ()
+    for change in (
+        {"appinfo": {**engine["spec"]["appinfo"], "applabel": "app=cart"}},
+        {"chaosServiceAccount": "default"},
+        {"experiments": [{**engine["spec"]["experiments"][0], "name": "pod-cpu-hog"}]},
+    ):
+        other = {**engine, "spec": {**engine["spec"], **change}}
+        assert len(check(rules, read_engine(other).wish, at=at)) == 1, change
+
+
+def test_the_plan_in_the_docs_is_what_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "chaos.md").read_text(encoding="utf-8")
+    command, _, printed = page.partition("```console\n$ slo ")[2].partition("\n")
+    assert run(command.split()) == 0
+    assert printed.startswith(capsys.readouterr().out)

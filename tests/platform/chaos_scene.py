@@ -10,9 +10,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -67,12 +67,17 @@ def litmus_server(folder: Path) -> Iterator[ApiServer]:
 
 @dataclass
 class Scene:
-    """A namespace with an engine, and a ledger of the shop in which one of eleven events of each minute is bad."""
+    """A namespace with an engine, and a ledger of the shop in which one of eleven events of each minute is bad.
+
+    service: whose budget is asked about instead, by its address; environ: of the guards, beside what is set.
+    """
 
     server: ApiServer
     namespace: str
     folder: Path
     kubeconfig: Path
+    service: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cluster(self) -> Cluster:
@@ -96,13 +101,23 @@ class Scene:
                 ledger.write([Write(epoch, {(): stretch}, checkpoint=Checkpoint.at_start(stretch.end))])
 
     def start(self, *more: str, ttl: str = "4s") -> subprocess.Popen[str]:
-        files = [str(self.folder / name) for name in ("engine.yaml", "objectives.yaml", "slo.db", "report.json")]
-        command = [sys.executable, "-m", "slo", "chaos", "run", files[0], files[1], "--ledger", files[2]]
+        command = [sys.executable, "-m", "slo", "chaos", "run", str(self.folder / "engine.yaml"), *self._data]
         command += ["--gate", "chaos", "--kubeconfig", str(self.kubeconfig), "--poll", "1s", "--ttl", ttl]
         command += ["--settle", "0s", "-o", "json", *more]
         return subprocess.Popen(
-            command, cwd=self.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True, stdout=-1, stderr=-1
+            command,
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.environ},
+            text=True,
+            stdout=-1,
+            stderr=-1,
         )
+
+    @property
+    def _data(self) -> list[str]:
+        if self.service:
+            return ["--server", self.service]
+        return [str(self.folder / "objectives.yaml"), "--ledger", str(self.folder / "slo.db")]
 
     def run(self, *more: str) -> tuple[int, list[dict[str, Any]], str]:
         """The exit code, the documents that were printed, and what was said meanwhile."""

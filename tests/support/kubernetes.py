@@ -45,7 +45,7 @@ class ApiServer:
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                if self._asked("/readyz").status_code == 200:
+                if self.asked("/readyz").status_code == 200:
                     return
             except OSError:  # its certificate is not there yet, or nobody answers
                 pass
@@ -89,8 +89,8 @@ class ApiServer:
             for name in names:
                 self.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=60s")
 
-    def _asked(self, path: str) -> requests.Response:
-        headers = {"Authorization": f"Bearer {ADMIN}"}
+    def asked(self, path: str, *, token: str = ADMIN) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}"}
         return requests.get(self.url + path, headers=headers, verify=str(self.certificate), timeout=5)
 
     @property
