@@ -33,11 +33,11 @@ lint: setup
 	$(BIN)/lint-imports
 
 test-platform: setup check-tools ## tests that take minutes, or programs that are built from source (needs Go)
-	@scripts/prometheus3.sh
 	@scripts/platform-tools.sh
 	@scripts/unpack.sh etcd-server etcd
 	@scripts/image-tools.sh >/dev/null
-	SLO_KILLS=$${SLO_KILLS:-200} $(BIN)/pytest -m platform $(PYTEST_ARGS)
+	SLO_KILLS=$${SLO_KILLS:-200} $(BIN)/pytest -m platform -n 2 --dist loadgroup --no-loadscope-reorder --durations 15 \
+	    $(PYTEST_ARGS)
 
 check-tools:
 	@scripts/unpack.sh prometheus prometheus promtool

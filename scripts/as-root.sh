@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs an apt-get command as root, directly or through sudo, after fetching the package lists if it fails without.
+# Runs a command as root, directly or through sudo; apt-get once more after fetching the package lists if it fails
+# without, as a fresh machine has none.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
@@ -11,4 +12,4 @@ else
     echo "as-root: neither root nor sudo; please run as root: $*" >&2
     exit 1
 fi
-"${root[@]}" "$@" || { "${root[@]}" apt-get update && "${root[@]}" "$@"; }
+"${root[@]}" "$@" || { [ "$1" = apt-get ] && "${root[@]}" apt-get update && "${root[@]}" "$@"; }

@@ -13,8 +13,9 @@ declare -A version=(
     [kubeconform]=v0.8.0  # manifests against their schemas
     [kubernetes]=v1.35.0  # kube-apiserver and kubectl
     [kyverno]=v1.19.1     # the policies' own judge
+    [prometheus]=v0.316.0 # release 3.16; Debian's package is of version 2
 )
-order=(actionlint kubeconform crane cosign kyverno kubernetes) # the quick ones first
+order=(actionlint kubeconform crane cosign prometheus kyverno kubernetes) # the quick ones first
 
 tools=${SLO_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/slo-tools}
 
@@ -32,6 +33,13 @@ build_actionlint() { install_module github.com/rhysd/actionlint/cmd/actionlint a
 build_kubeconform() { install_module github.com/yannh/kubeconform/cmd/kubeconform kubeconform; }
 build_crane() { install_module github.com/google/go-containerregistry/cmd/crane crane; }
 build_cosign() { install_module github.com/sigstore/cosign/v3/cmd/cosign cosign; }
+
+# Without service discovery and web pages, which the tests do not use; under a name that hides no other Prometheus.
+build_prometheus() {
+    GOBIN=$PWD/bin go install -tags netgo,remove_all_sd -ldflags "-s -w" \
+        "github.com/prometheus/prometheus/cmd/prometheus@${version[prometheus]}"
+    mv bin/prometheus bin/prometheus3
+}
 
 # Kyverno's module replaces one of its dependencies, and `go install` refuses such modules: a module of ours replaces it.
 build_kyverno() {

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, settings
 from slo.source.fleet import Episode, Fleet, FleetSpec, Gap, simulate
 from slo.source.protocol import SeriesSamples
 from tests.support import postgres
+from tests.support.built import built
 from tests.support.postgres import PostgresFailedError, PostgresServer, running_postgres
-from tests.support.prometheus import TOOLS, PrometheusFailedError, prometheus_with
+from tests.support.prometheus import PrometheusFailedError, prometheus_with
 from tests.support.victoria_metrics import victoria_metrics_with
 
 # How fast examples are made tells of the machine and who else uses it, not of the code.
@@ -27,12 +28,22 @@ FLEET_START = 29_800_800
 LoadPrometheus = Callable[[Iterable[SeriesSamples]], str]
 LoadServer = Callable[[str, Iterable[SeriesSamples]], str]
 
+
+def prometheus3_with(series: Iterable[SeriesSamples], directory: Path) -> AbstractContextManager[str]:
+    """The URL of a Prometheus 3 that holds the series."""
+    program = built("prometheus3")
+    if program is None:
+        raise PrometheusFailedError("it is not built; `scripts/platform-tools.sh prometheus` does that")
+    return prometheus_with(series, directory, program=program)
+
+
 STARTERS: dict[str, Callable[..., AbstractContextManager[str]]] = {
     "prometheus": prometheus_with,
-    "prometheus-3": partial(prometheus_with, program=str(TOOLS / "prometheus3" / "prometheus")),
+    "prometheus-3": prometheus3_with,
     "victoria-metrics": victoria_metrics_with,
 }
-SERVERS = ("prometheus", "victoria-metrics", pytest.param("prometheus-3", marks=pytest.mark.platform))
+_BUILT = (pytest.mark.platform, pytest.mark.xdist_group("prometheus-3"))
+SERVERS = ("prometheus", "victoria-metrics", pytest.param("prometheus-3", marks=_BUILT))
 """The kinds of server that everything must be true of; one of them takes minutes to build."""
 
 

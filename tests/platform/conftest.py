@@ -1,4 +1,7 @@
-"""The image, built once for all tests, and a registry on the loopback interface."""
+"""The image, built once for all tests, and a registry on the loopback interface.
+
+Tests that share what takes long to make are marked as one `xdist_group`, so that one worker makes it, once.
+"""
 
 from __future__ import annotations
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.support.built import built
 
 ROOT = Path(__file__).parents[2]
 
 
 def program(name: str) -> str:
     """The path of a program; the test fails and says how to get it where it is missing."""
-    found = shutil.which(name, path=_built()) or shutil.which(name)
+    found = built(name) or shutil.which(name)
     if found is None:
         pytest.fail(f"these tests need {name}; `make test-platform` builds what they need")
     return found
@@ -35,9 +36,3 @@ def run(
     if check and done.returncode:
         pytest.fail(f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
-
-
-@cache
-def _built() -> str:
-    script = ROOT / "scripts" / "platform-tools.sh"
-    return subprocess.run([script, "--path"], capture_output=True, text=True, check=True).stdout.strip()

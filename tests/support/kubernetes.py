@@ -5,7 +5,6 @@ Objects, admission, RBAC and CRDs are real; nothing runs pods. What a controller
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 import requests
 import yaml
 
+from tests.support.built import built
 from tests.support.prometheus import binary, free_port, running
 
 ADMIN = "admin-token"
@@ -139,10 +139,8 @@ def api_server(
 
 def tool(name: str) -> str:
     """The path of a program of Kubernetes. Raises KubernetesFailedError."""
-    cache = Path(os.environ.get("SLO_TOOLS") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "slo-tools")
-    for folder in sorted(cache.expanduser().glob("kubernetes-v*"), reverse=True):
-        if (folder / name).is_file():
-            return str(folder / name)
+    if found := built(name):
+        return found
     raise KubernetesFailedError(f"{name} is not built; `scripts/platform-tools.sh kubernetes` does that")
 
 
