@@ -9,14 +9,16 @@ ARG BASE_IMAGE=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd218179
 FROM ${BASE_IMAGE} AS build
 WORKDIR /src
 COPY requirements.lock requirements-runtime.lock ./
-# Wheels only: nothing is compiled, so the base needs no compiler. The tests and headers of packages are of no use here.
+# Wheels only: nothing is compiled, so the base needs no compiler. The tests and headers of packages are of no use here,
+# nor is the asynchronous half of Kubernetes' client.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     python3 -m venv /tools && python3 -m venv --without-pip /opt/slo \
     && awk '/^[^ #]/ {keep = /^setuptools==/} keep' requirements.lock > /tools/build.lock \
     && /tools/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r /tools/build.lock \
     && /tools/bin/pip --python /opt/slo/bin/python3 install --no-cache-dir --require-hashes --only-binary :all: \
         -r requirements-runtime.lock \
-    && find /opt/slo -depth -type d \( -name tests -o -name include \) -path '*/site-packages/*' -exec rm -r {} +
+    && find /opt/slo -depth -type d \( -name tests -o -name include -o -path '*/kubernetes/aio' \) \
+        -path '*/site-packages/*' -exec rm -r {} +
 COPY pyproject.toml README.md ./
 COPY slo slo
 RUN /tools/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /tools . \

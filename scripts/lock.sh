@@ -14,4 +14,4 @@ resolve() { # FILE OPTION...
 }
 
 resolve requirements.lock --upgrade --extra dev
-resolve requirements-runtime.lock --upgrade --constraint requirements.lock --extra postgresql --extra telemetry
+resolve requirements-runtime.lock --upgrade --constraint requirements.lock --extra postgresql --extra chaos --extra telemetry

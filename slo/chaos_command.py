@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import math
 import os
@@ -23,6 +22,7 @@ from slo.commands import Result, chosen_files, listed
 from slo.errors import SourceResponseError, UsageError
 from slo.kubernetes_names import object_name_of
 from slo.settings import Settings, load_settings
+from slo.user_name import user_name
 
 if TYPE_CHECKING:
     from slo.chaos.cluster import Cluster, Document
@@ -127,7 +127,7 @@ def _guard(
         pace=Pace(poll_seconds=how.poll_seconds, settle_seconds=how.settle_seconds),
         attempts=_ATTEMPTS,
         ttl_seconds=math.ceil(max(how.ttl_seconds, 2 * how.poll_seconds)),
-        by=getpass.getuser(),
+        by=user_name(),
         now=utc_now,
         say=_say,
         interrupted=interrupted,

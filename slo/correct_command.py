@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from slo.recurrence import Recurrence
 from slo.render.corrections import correction_lines, entries_json, entry_lines, in_force_json, trial_lines
 from slo.render.silences import silences_json
 from slo.settings import check_duration, load_settings
+from slo.user_name import user_name
 from slo.window import Interval, minute_of
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _whole_minute(text: str, flag: str) -> datetime:
 
 
 def _author(arguments: Namespace) -> str:
-    return getpass.getuser() if arguments.author is None else str(arguments.author)
+    return user_name() if arguments.author is None else str(arguments.author)
 
 
 def _tried(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, select, text
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, Pool, QueuePool
 
@@ -19,6 +19,8 @@ from slo.errors import SLOError, UsageError
 from slo.redaction import without_password
 
 _HEADER_BYTES = 100
+_PREPARING = 0x534C4F50
+"""Any number that no other lock of ours has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +48,15 @@ class Kind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Tables, and how an older database becomes one of today. meta: the table of two columns that tells the version."""
+    """Tables, and how an older database becomes one of today.
+
+    meta: the table of two columns that tells the version, of a name that no other kind has, as one database may hold
+    several; meta_before: its name in databases of before.
+    """
 
     metadata: MetaData
     meta: Table
+    meta_before: str = ""
     version: int
     migrations: Mapping[int, Callable[[Connection], None]]
 
@@ -83,17 +90,28 @@ def failures_of(name: str, kind: Kind) -> Iterator[None]:
 def prepare(engine: Engine, name: str, kind: Kind, layout: Layout) -> None:
     """Create the tables of a new database, or bring those of an older one up to date. Raises the kind's error."""
     with engine.execution_options(writes=True).begin() as connection:
+        _take_turns(connection)
         tables = set(inspect(connection).get_table_names())
-        if "meta" not in tables:
+        if tables == {layout.meta_before, *layout.metadata.tables} - {layout.meta.name}:
+            connection.exec_driver_sql(f"ALTER TABLE {layout.meta_before} RENAME TO {layout.meta.name}")
+            tables.add(layout.meta.name)
+        if layout.meta.name not in tables:
             if tables & set(layout.metadata.tables):
                 raise kind.error(f"{name} holds tables of something else; choose another place for the {kind.noun}")
             layout.metadata.create_all(connection)
             connection.execute(layout.meta.insert().values(key="schema_version", value=str(layout.version)))
             return
-        found = connection.execute(text("SELECT value FROM meta WHERE key = 'schema_version'")).scalar()
+        version = select(layout.meta.c.value).where(layout.meta.c.key == "schema_version")
+        found = connection.execute(version).scalar()
         if found is None or not found.isdecimal():
             raise kind.error(f"{name} does not say which version it is; it is no {kind.noun}, or a damaged one")
         _migrate(connection, int(found), name, kind, layout)
+
+
+def _take_turns(connection: Connection) -> None:
+    """Replicas that start together would all make the same tables. SQLite has one writer at a time as it is."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PREPARING})
 
 
 def _migrate(connection: Connection, version: int, name: str, kind: Kind, layout: Layout) -> None:

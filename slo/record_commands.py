@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 from argparse import Namespace
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from slo.record_options import KINDS
 from slo.render.text import printable
 from slo.settings import Settings, check_duration, load_settings
 from slo.units import format_duration
+from slo.user_name import user_name
 
 
 def record_dsn(flag: str | None, settings: Settings, ledger: str | None) -> str:
@@ -107,7 +107,7 @@ def _dsn(arguments: Namespace) -> str:
 
 
 def _who(arguments: Namespace) -> str:
-    return getpass.getuser() if arguments.by is None else str(arguments.by)
+    return user_name() if arguments.by is None else str(arguments.by)
 
 
 def _end(arguments: Namespace) -> datetime:

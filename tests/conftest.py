@@ -29,12 +29,14 @@ LoadPrometheus = Callable[[Iterable[SeriesSamples]], str]
 LoadServer = Callable[[str, Iterable[SeriesSamples]], str]
 
 
-def prometheus3_with(series: Iterable[SeriesSamples], directory: Path) -> AbstractContextManager[str]:
-    """The URL of a Prometheus 3 that holds the series."""
+def prometheus3_with(
+    series: Iterable[SeriesSamples], directory: Path, *, scrape: tuple[str, ...] = ()
+) -> AbstractContextManager[str]:
+    """As prometheus_with, of version 3."""
     program = built("prometheus3")
     if program is None:
         raise PrometheusFailedError("it is not built; `scripts/platform-tools.sh prometheus` does that")
-    return prometheus_with(series, directory, program=program)
+    return prometheus_with(series, directory, scrape=scrape, program=program)
 
 
 STARTERS: dict[str, Callable[..., AbstractContextManager[str]]] = {

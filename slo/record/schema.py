@@ -30,7 +30,7 @@ MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {}
 
 metadata = MetaData()
 
-META = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+META = Table("record_meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
 ENTRY = Table(
     "entry",
@@ -78,5 +78,5 @@ def _forbid_changes(_table: Table, connection: Connection, **_: object) -> None:
 
 def prepare(engine: Engine, name: str) -> None:
     """Create the tables of a new record, or bring those of an older one up to date. Raises RecordError."""
-    layout = database.Layout(metadata=metadata, meta=META, version=VERSION, migrations=MIGRATIONS)
+    layout = database.Layout(metadata=metadata, meta=META, meta_before="meta", version=VERSION, migrations=MIGRATIONS)
     database.prepare(engine, name, RECORD, layout)

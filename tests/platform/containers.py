@@ -105,16 +105,22 @@ class Container:
 
 @contextmanager
 def running(
-    store: Store, image: str, folder: Path, *words: str, mounts: dict[str, Path], env: dict[str, str] | None = None
+    store: Store,
+    image: str,
+    folder: Path,
+    *words: str,
+    mounts: dict[str, Path],
+    env: dict[str, str] | None = None,
+    network: str = "none",
 ) -> Iterator[Container]:
     """A container as docker run --read-only --cap-drop ALL would start it; it is gone at the end of the block.
 
     words: what is run in the place of the image's own entry point and command. mounts: what is seen at which path,
-    writable. Its network is its own loopback.
+    writable. network: as of docker: none, which is a loopback of its own, or host.
     """
     said = store.configuration(image)
     name = f"slo-{os.getpid()}-{folder.name}"
-    command = bundle(store.files(image), said, folder, words, mounts, env or {})
+    command = bundle(store.files(image), said, folder, words, mounts, env or {}, network)
     log = folder / "log"
     with log.open("wb") as out, subprocess.Popen([*command, name], stdout=out, stderr=out) as process:
         try:
@@ -135,6 +141,7 @@ def bundle(
     words: tuple[str, ...],
     mounts: dict[str, Path],
     env: dict[str, str],
+    network: str,
 ) -> list[str]:
     """Writes what crun runs from into the folder, and gives the command that runs it but for the container's name."""
     run("crun", "spec", cwd=folder)
@@ -155,6 +162,8 @@ def bundle(
     for inside, outside in mounts.items():
         settings["mounts"].append({"destination": inside, "type": "bind", "source": str(outside), "options": ["rbind"]})
     settings["linux"].pop("resources", None)
+    if network == "host":
+        settings["linux"]["namespaces"] = [one for one in settings["linux"]["namespaces"] if one["type"] != "network"]
     (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
     return [*crun(), "run", "--bundle", str(folder)]
 

@@ -85,10 +85,10 @@ def test_every_file_of_the_project_is_in_it(files: Path) -> None:
     assert not missing
 
 
-def test_it_adds_less_than_400_megabytes_to_its_base(files: Path) -> None:
-    """Of which Arrow, numpy, pandas and SQLAlchemy are three quarters."""
+def test_it_adds_less_than_475_megabytes_to_its_base(files: Path) -> None:
+    """Of which Arrow, numpy, pandas, SQLAlchemy and Kubernetes' client are four fifths."""
     added = [path.lstat().st_size for path in (files / "opt/slo").rglob("*")]
-    assert sum(added) < 400_000_000
+    assert sum(added) < 475_000_000
 
 
 def test_it_reports_on_a_read_only_root(store: Store, tmp_path: Path, state: Path) -> None:

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.platform.programs import ROOT
 
-EXTRAS = ("postgresql", "telemetry")
+EXTRAS = ("postgresql", "chaos", "telemetry")
 """Of pyproject.toml's extras, what the image has; scripts/lock.sh names the same."""
 
 
@@ -53,7 +53,7 @@ def test_the_image_has_all_that_the_service_needs() -> None:
 
 
 def test_the_image_has_nothing_of_the_tools_of_development() -> None:
-    tools = {"pytest", "ruff", "mypy", "uv", "setuptools", "chaostoolkit", "playwright", "kubernetes", "matplotlib"}
+    tools = {"pytest", "ruff", "mypy", "uv", "setuptools", "chaostoolkit", "playwright", "matplotlib"}
     assert not tools & pinned("requirements-runtime.lock").keys()
 
 
