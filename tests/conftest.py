@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from slo.source.fleet import Episode, Fleet, FleetSpec, Gap, simulate
 from slo.source.protocol import SeriesSamples
@@ -16,6 +17,7 @@ from tests.support import postgres
 from tests.support.built import built
 from tests.support.postgres import PostgresFailedError, PostgresServer, running_postgres
 from tests.support.prometheus import PrometheusFailedError, prometheus_with
+from tests.support.scheduling import ByResource
 from tests.support.victoria_metrics import victoria_metrics_with
 
 # How fast examples are made tells of the machine and who else uses it, not of the code.
@@ -44,9 +46,13 @@ STARTERS: dict[str, Callable[..., AbstractContextManager[str]]] = {
     "prometheus-3": prometheus3_with,
     "victoria-metrics": victoria_metrics_with,
 }
-_BUILT = (pytest.mark.platform, pytest.mark.xdist_group("prometheus-3"))
-SERVERS = ("prometheus", "victoria-metrics", pytest.param("prometheus-3", marks=_BUILT))
+SERVERS = ("prometheus", "victoria-metrics", pytest.param("prometheus-3", marks=pytest.mark.platform))
 """The kinds of server that everything must be true of; one of them takes minutes to build."""
+
+
+@pytest.hookimpl(optionalhook=True)  # there is none without workers
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByResource | None:
+    return ByResource(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """The image, built once for all tests, and a registry on the loopback interface.
 
-Tests that share what takes long to make are marked as one `xdist_group`, so that one worker makes it, once.
+Files whose tests use the image are named after it: one worker runs them all (tests/support/scheduling.py).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from tests.http.served import eventually
 from tests.platform.gated import EXHAUSTED, HEALTHY, SHOP, Gated, deployment, engine, gated
 from tests.platform.manifests import KUBERNETES
 
-pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("admission")]
+pytestmark = pytest.mark.platform
 
 REFUSED = 'admission webhook "chaos.slo.example.com" denied the request'
 

@@ -13,7 +13,7 @@ from tests.platform.chaos_scene import GUARD, ROOT, Scene, finished, litmus_serv
 from tests.support.kubernetes import ApiServer
 from tests.support.litmus import PlayedOperator, played_operator
 
-pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("chaos")]
+pytestmark = pytest.mark.platform
 
 
 @pytest.fixture(scope="module")

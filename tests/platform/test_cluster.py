@@ -18,7 +18,7 @@ from tests.platform.manifests import SIZES
 from tests.platform.programs import ROOT, run
 from tests.support.kubernetes import ApiServer, api_server
 
-pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.platform
 
 OURS = ("disallow-latest-tag", "require-resources", "disallow-privileged")
 

@@ -17,7 +17,7 @@ from tests.platform.conftest import IMAGE
 from tests.platform.containers import Container, Store, running
 from tests.platform.programs import ROOT
 
-pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.platform
 
 NOBODY = 65532
 

@@ -23,7 +23,7 @@ from tests.platform.programs import ROOT
 from tests.support.kubernetes import ApiServer, api_server
 from tests.support.litmus import DEFINITIONS, played_operator
 
-pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.platform
 
 NOBODY = 65532
 SHOP = "cloudshop-prod"

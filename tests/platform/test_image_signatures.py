@@ -20,7 +20,7 @@ from tests.platform.containers import Store
 from tests.platform.kyverno import applied
 from tests.platform.programs import ROOT, run
 
-pytestmark = [pytest.mark.platform, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.platform
 
 OFFLINE = ("--use-signing-config=false", "--tlog-upload=false", "--allow-insecure-registry", "--yes")
 VERIFY = ("--insecure-ignore-tlog=true", "--allow-insecure-registry")
