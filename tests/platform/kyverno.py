@@ -12,8 +12,11 @@ from tests.platform.programs import ROOT, run
 POLICIES = ROOT / "deploy" / "kyverno"
 
 
-def applied(policy: Path, resource: Path, *words: str) -> dict[str, int]:
-    """How many objects of the file passed, failed, ended in an error, and so on."""
+def applied(policy: Path, resource: Path, *words: str, values: Path | None = None) -> dict[str, int]:
+    """How many objects of the file passed, failed, ended in an error, and so on.
+
+    values: of variables, instead of the namespaces as the cluster would have them.
+    """
     done = run(
         "kyverno",
         "apply",
@@ -21,7 +24,7 @@ def applied(policy: Path, resource: Path, *words: str) -> dict[str, int]:
         "--resource",
         resource,
         "--values-file",
-        POLICIES / "tests" / "resources" / "namespaces.yaml",
+        values or POLICIES / "tests" / "resources" / "namespaces.yaml",
         *words,
         check=False,
         env={"FLAG_HTTP_BLOCKLIST": "169.254.169.254/32"},  # by default Kyverno asks nobody on the loopback interface

@@ -128,3 +128,48 @@ def test_without_a_decision_a_deploy_passes(form: str, answer: str, gates: str, 
     url = f"{gates}/{answer}" if answer != "nobody" else f"http://127.0.0.1:{free_port()}/"
     assert asked(form, "deploy", url, "Deployment", tmp_path)["pass" if form == "cluster-policies" else "error"] == 1
     assert fails(form, "deploy") == "Ignore"
+
+
+ASKING = {"deploy": POLICIES / "cluster-policies", "example": ROOT / "examples" / "callers"}
+CHANGES = [
+    # the engine's state before, "" for none; None where there was no engine; the state after; whether the gate is asked
+    (None, "active", True),
+    (None, "", True),
+    (None, "stop", False),
+    ("stop", "active", True),
+    ("stop", "", True),
+    ("stop", "stop", False),
+    ("active", "active", False),
+    ("active", "", False),
+    ("active", "stop", False),
+    ("", "", False),
+    ("", "active", False),
+    ("", "stop", False),
+]
+
+
+@pytest.mark.parametrize("of", ASKING)
+@pytest.mark.parametrize(("before", "after", "is_asked"), CHANGES)
+def test_the_gate_is_asked_where_an_engine_starts_and_never_of_one_that_runs(
+    of: str, before: str | None, after: str, is_asked: bool, gates: str, tmp_path: Path
+) -> None:
+    """A gate that says no shows whether it was asked: Litmus' operator updates engines that run, and must be let."""
+    name = "kyverno.yaml" if of == "example" else "chaos-needs-error-budget.yaml"
+    policy = (ASKING[of] / name).read_text(encoding="utf-8").replace(f"{SERVICE}/gates/chaos", f"{gates}/deny")
+    (tmp_path / "policy.yaml").write_text(policy, encoding="utf-8")
+    engine = {
+        "apiVersion": "litmuschaos.io/v1alpha1",
+        "kind": "ChaosEngine",
+        "metadata": {"name": "frontend-chaos", "namespace": "cloudshop-prod"},
+        "spec": {"experiments": [{"name": "pod-delete"}]},
+    }
+    (tmp_path / "resource.yaml").write_text(yaml.safe_dump(engine), encoding="utf-8")
+    values: dict[str, str] = {"request.object.spec.engineState": after} if after else {}
+    if before is not None:
+        values["request.operation"] = "UPDATE"
+        values |= {"request.oldObject.spec.engineState": before} if before else {}
+    chosen = {"name": "chaos-needs-error-budget", "resources": [{"name": "frontend-chaos", "values": values}]}
+    document = {"apiVersion": "cli.kyverno.io/v1alpha1", "kind": "Values", "policies": [chosen]}
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    done = applied(tmp_path / "policy.yaml", tmp_path / "resource.yaml", values=tmp_path / "values.yaml")
+    assert (done["fail"], done["error"]) == (int(is_asked), 0)
