@@ -56,10 +56,8 @@ class Health:
 
 
 def health(status: CollectorStatus | None, figures_at: datetime | None, now: datetime) -> Health:
-    """status, figures_at: None before the first cycle."""
-    age = None
-    if status is not None and figures_at is not None and status.lag_seconds is not None:
-        age = max(0.0, status.lag_seconds + (now - figures_at).total_seconds())
+    """status, with the lag as it is now, and figures_at: None before the first cycle."""
+    age = status.lag_seconds if status is not None else None
     failures = sorted(status.failures.items()) if status is not None else []
     return Health(
         figures_at=figures_at,

@@ -43,7 +43,8 @@ class PageData(Protocol):
 
     def view(self, slo: str) -> ObjectiveView | None: ...
 
-    def status(self) -> CollectorStatus | None: ...
+    def status(self) -> CollectorStatus | None:
+        """The lag as it is now; None before the first cycle."""
 
     def decisions(self, slo: str | None) -> Sequence[Decision]:
         """Every gate's current decision; of an objective, those of the gates that ask about it, on it alone."""

@@ -36,7 +36,7 @@ class ServicePage:
         return self._snapshot.view(slo) if self._snapshot else None
 
     def status(self) -> CollectorStatus | None:
-        return self._snapshot.status if self._snapshot else None
+        return self.service.status if self._snapshot else None
 
     def decisions(self, slo: str | None) -> Sequence[Decision]:
         return self.service.deciding.known(slo)

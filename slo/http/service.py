@@ -97,6 +97,11 @@ class Service:
             except Exception:
                 _LOG.exception("a regular check failed")
 
+    @property
+    def status(self) -> CollectorStatus:
+        """The collector's as it is now, else as it was when the snapshot was made. A snapshot must be there."""
+        return (self._collector.status if self._collector else None) or self.deciding.snapshot.status
+
     def problems(self) -> dict[str, str]:
         """What is wrong, by name; "" where all is well."""
         found = {
@@ -107,7 +112,7 @@ class Service:
         }
         if not self.deciding.is_ready:
             return {"snapshot": "the first cycle of the collector has not ended yet", **found}
-        status = (self._collector.status if self._collector else None) or self.deciding.snapshot.status
+        status = self.status
         return {
             "snapshot": self._lateness(),
             "data": _age(status),

@@ -189,9 +189,10 @@ def test_the_bill_is_split_by_group() -> None:
 
 
 def test_minutes_that_burn_exactly_as_fast_as_they_may_are_no_incident() -> None:
-    total = np.random.default_rng(7).integers(1, 5, 3 * DAY) * 1000.0
-    total[0], bad = 1234, total // 1000
-    events = EventSeries.from_minutes(START, np.append(0, bad[1:]), total, np.ones(total.size))
+    bad = np.random.default_rng(7).integers(1, 5, 3 * DAY).astype(np.float64)
+    total = bad * 1000
+    total[0], bad[0] = 1234, 0
+    events = EventSeries.from_minutes(START, bad, total, np.ones(total.size))
     whole = Interval(START, START + total.size)
     assert not find_incidents(
         events, B, RollingWindow(total.size), whole, rule=IncidentRule(least_share=Fraction(1, 10**4))

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from slo.http.auth import Authentication
+from slo.http.cards import health
+from slo.http.page_data import ServicePage
 from slo.http.service import Service
 from slo.record import Record
 from slo.serving.snapshot import Snapshot
@@ -34,10 +36,13 @@ def test_data_that_grow_old_are_told_though_cycles_go_on(tmp_path: Path, lag_sec
     collector = Behind(replace(snapshot.status, lag_seconds=lag_seconds))
     with Record(str(tmp_path / "record.db"), create=True, now=clock) as record:
 
-        async def problems() -> dict[str, str]:
+        async def problems() -> tuple[dict[str, str], float | None]:
             authentication = Authentication(None, anonymous="admin", now=clock)
             service = Service(record, authentication, now=clock, collector=collector)
             await service.publish(snapshot)
-            return service.problems()
+            page = ServicePage(service)
+            return service.problems(), health(page.status(), page.figures_at(), page.now()).age_seconds
 
-        assert asyncio.run(problems())["data"] == told
+        found, shown_seconds = asyncio.run(problems())
+        assert found["data"] == told
+        assert shown_seconds == lag_seconds

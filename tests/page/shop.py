@@ -88,7 +88,7 @@ SHOP = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """What a service holds in memory of it, in the form that the page asks for."""
+    """What a service holds in memory of it, in the form that the page asks for. collector: as it was at that time."""
 
     evaluated: tuple[Evaluation, ...]
     views: Mapping[str, ObjectiveView]
@@ -112,7 +112,10 @@ class Shop:
         return self.views.get(slo)
 
     def status(self) -> CollectorStatus | None:
-        return self.collector
+        if self.collector is None or self.collector.lag_seconds is None or self.at is None:
+            return self.collector
+        passed_seconds = (self.clock - self.at).total_seconds()
+        return replace(self.collector, lag_seconds=self.collector.lag_seconds + passed_seconds)
 
     def decisions(self, slo: str | None) -> Sequence[Decision]:
         return self.gates if slo is None else _decisions(self.evaluated, self.clock, only=slo)

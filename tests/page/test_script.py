@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from slo.serving.views import CollectorStatus
 from tests.page.conftest import Opened, served
-from tests.page.shop import NOW, Shop
+from tests.page.shop import NOW, WELL, Shop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +25,12 @@ class Growing(Shop):
         self.looks.append(1)
         return NOW + timedelta(minutes=len(self.looks))
 
+    def status(self) -> CollectorStatus | None:
+        return replace(WELL, lag_seconds=60.0 * len(self.looks))
+
 
 def growing(one: Shop) -> Growing:
-    return Growing(
-        evaluated=one.evaluated, views=one.views, all_rows=one.all_rows, gates=one.gates, collector=one.collector
-    )
+    return Growing(evaluated=one.evaluated, views=one.views, all_rows=one.all_rows, gates=one.gates)
 
 
 @pytest.mark.parametrize(
