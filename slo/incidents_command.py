@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from slo.chaos_calls import chaos_told
 from slo.commands import DONE, SOURCE_FAILED, Result, chosen_files
 from slo.errors import UsageError
 from slo.gate import concerns
@@ -95,6 +96,7 @@ def _entry(entry: RecordEntry) -> Recorded:
         outcome=entry.outcome.value if entry.outcome else None,
         allowed=entry.allowed,
         by=entry.by,
+        chaos=chaos_told(entry.details.get("body", "")),
     )
 
 

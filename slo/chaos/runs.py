@@ -20,6 +20,7 @@ from slo.chaos.precheck import Plan, difference, make_plan
 from slo.chaos.reading import BudgetSource, Reserved
 from slo.chaos.report import RunReport, make_report
 from slo.chaos.run_record import RunRecord
+from slo.chaos_calls import run_told
 from slo.errors import ClusterError, UsageError
 from slo.governance import ChaosRules
 
@@ -141,8 +142,7 @@ def _run(
 ) -> RunReport:
     began = guard.now()
     budget = guard.make_budget(plan.slos, began)
-    told = {"caller": "slo chaos run", "run": run_id, "engine": f"{plan.engine.namespace}/{plan.engine.name}"}
-    reading = budget.read({**told, "by": guard.by})
+    reading = budget.read(run_told(run_id, f"{plan.engine.namespace}/{plan.engine.name}", guard.by))
     record = RunRecord(
         run=run_id,
         gate=guard.gate,

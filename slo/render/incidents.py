@@ -23,7 +23,8 @@ _TITLES = ("objective", "from", "to", "lasted", "bad events", "of all", "budget 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """One entry of the record of decisions; outcome and allowed where it is a decision, a verdict or a call."""
+    """One entry of the record of decisions; outcome and allowed where it is a decision, a verdict or a call. chaos: the
+    run or the experiment that a guard called for, "" for other callers."""
 
     at: datetime
     kind: str
@@ -32,6 +33,7 @@ class Recorded:
     outcome: str | None
     allowed: bool | None
     by: str
+    chaos: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,8 @@ def _record_lines(one: Found) -> Iterator[str]:
         by = f" by {printable(entry.by)}" if entry.by else ""
         answer = f": {entry.outcome}" if entry.outcome else ""
         passed = {None: "", True: ", let through", False: ", blocked"}[entry.allowed]
-        yield f"  {entry.at:%Y-%m-%d %H:%M:%S} {entry.kind}{gate}{by}{answer}{passed}"
+        kind = f"chaos {printable(entry.chaos)}: {entry.kind}" if entry.chaos else entry.kind
+        yield f"  {entry.at:%Y-%m-%d %H:%M:%S} {kind}{gate}{by}{answer}{passed}"
     if len(one.recorded) > _MOST_RECORDED:
         yield f"  and {len(one.recorded) - _MOST_RECORDED} more (-o json lists all)"
 
@@ -166,6 +169,7 @@ def _document(one: Found) -> dict[str, Any]:
                 "decision": entry.outcome,
                 "allowed": entry.allowed,
                 "by": entry.by,
+                **({"chaos": entry.chaos} if entry.chaos else {}),
             }
             for entry in one.recorded
         ],

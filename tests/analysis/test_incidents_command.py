@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
+from slo.chaos_calls import run_told
 from slo.clock import format_time
-from slo.decision import Outcome
-from slo.record import DecisionChange, Record
+from slo.decision import Outcome, fold
+from slo.gate import Gate
+from slo.record import CallerEntry, DecisionChange, Record
 from slo.window import datetime_of
 from tests.analysis.commands import answered, called, write_events, write_objectives
 from tests.analysis.histories import MONTH, START, history
@@ -122,3 +126,37 @@ def test_what_was_decided_at_the_time_is_told_from_the_record(
     assert document["incidents"][1]["recorded"] == []
     _, out, _ = called(capsys, "incidents", files[0], "--data", files[1], "--record", dsn)
     assert "decision of gate deploy: deny" in out
+
+
+def call(minute: int, body: str, slos: tuple[str, ...] = ("shop/availability",)) -> CallerEntry:
+    """Somebody asks the gate, and is let through."""
+    at = datetime_of(START + minute)
+    gate = Gate(name="deploy", objectives=("shop/*",), max_data_age_seconds=300, on_unknown={"default": "allow"})
+    return CallerEntry(at=at, caller="ada", route="post", decision=fold(gate, [], at=at), body=body, slos=slos)
+
+
+def test_chaos_at_the_time_of_an_incident_is_told(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By what its guard told the gate; others who called are no chaos, whatever they say."""
+    dsn = str(tmp_path / "record.db")
+    bodies = (
+        json.dumps(run_told("20260101-000000-abcd", "cloudshop-prod/frontend-chaos", "ada")),
+        json.dumps({"caller": "chaostoolkit", "experiment": "a pod\x1b[2J dies"}),
+        '{"commit": "abc", "caller": ["slo chaos run"]}',
+        "",
+        "[" * 1000,
+    )
+    with Record(dsn, create=True) as record:
+        for minute, body in enumerate(bodies, start=20_000):
+            asyncio.run(record.asked(call(minute, body)))
+        asyncio.run(record.asked(call(20_010, bodies[0], ("bank/availability",))))
+    recorded = answered(capsys, "incidents", files[0], "--data", files[1], "--record", dsn)["incidents"][0]["recorded"]
+    assert [(one["kind"], one["by"], one.get("chaos")) for one in recorded] == [
+        ("call", "ada", "run 20260101-000000-abcd of cloudshop-prod/frontend-chaos"),
+        ("call", "ada", "experiment a pod\x1b[2J dies"),
+        *[("call", "ada", None)] * 3,
+    ]
+    _, out, _ = called(capsys, "incidents", files[0], "--data", files[1], "--record", dsn)
+    assert "chaos run 20260101-000000-abcd of cloudshop-prod/frontend-chaos: call of gate deploy by ada" in out
+    assert "\x1b" not in out
