@@ -7,6 +7,7 @@ before it cost. Whether a holder lives is judged by its renewals as they are see
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,7 +46,7 @@ def view_of(document: Document | None) -> LeaseView:
     """What a Lease says; what is written otherwise than here counts as nothing."""
     metadata = (document or {}).get("metadata", {})
     annotations = metadata.get("annotations") or {}
-    record, history = _json(annotations.get(RUN)), _json(annotations.get(HISTORY)) or {}
+    record, history = _json(annotations.get(RUN)), _history(annotations.get(HISTORY))
     try:
         until = parse_time(annotations[COOL_DOWN]) if COOL_DOWN in annotations else None
     except SLOError:
@@ -143,6 +144,16 @@ class Leases:
         if at is not None:
             spec["renewTime"] = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+
+
+def _history(text: Any) -> dict[str, tuple[float, ...]]:
+    """Ratios by engine. They lower what a run must be able to afford: a list that is not all ratios counts for none."""
+    found = _json(text) or {}
+    return {key: tuple(ratios) for key, ratios in found.items() if isinstance(ratios, list) and _are_ratios(ratios)}
+
+
+def _are_ratios(values: Sequence[Any]) -> bool:
+    return all(isinstance(one, (int, float)) and not isinstance(one, bool) and 0 <= one < math.inf for one in values)
 
 
 def _json(text: Any) -> dict[str, Any] | None:
