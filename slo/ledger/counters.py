@@ -1,17 +1,20 @@
 """Counters that never begin anew: where each stood at a minute, from which the ledger's counts go on.
 
 The ledger forgets what is old, memory holds no more than the longest window, and processes end. So the sums up to a
-minute are kept, an hour behind the newest count as what is younger may still be counted again.
+minute are kept, an hour behind the newest count as what is younger may still be counted again; and what was told at
+last, as a second reading that finds less must not make a counter fall: Prometheus would take that for a new beginning,
+and count all of it once more.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import orjson
 from sqlalchemy import bindparam, select
 
 from slo.events import Events
-from slo.ledger.schema import COUNTER
+from slo.ledger.schema import COUNTER, COUNTERS_TOLD
 from slo.ledger.store import Ledger
 from slo.window import Interval
 
@@ -38,7 +41,7 @@ class Counters:
         rows = ledger.rows(select(COUNTER))
         self._kept = {row.slo: CounterState(row.minute, row.bad, row.total) for row in rows}
         self._fresh: set[str] = set()
-        self._told: dict[str, CounterState] = dict(before._told) if before else {}
+        self._told: dict[str, CounterState] = dict(before._told) if before else _told_at_last(ledger)
 
     def count(self, slo: str, events: Events, at_minute: int) -> CounterState | None:
         """As it stands at a minute; None where nothing was ever counted. events: of the last hours at least."""
@@ -62,16 +65,26 @@ class Counters:
         return now
 
     def save(self) -> None:
-        """Keep where they stood; only the process that writes the ledger may. Raises LedgerError."""
+        """Keep where they stood, before anybody is told; only the process that writes the ledger may.
+
+        Raises LedgerError.
+        """
         rows = [{"slo": slo, **self._kept[slo]._asdict()} for slo in sorted(self._fresh)]
-        if not rows:
-            return
         with self._ledger.transaction() as connection:
-            connection.execute(
-                COUNTER.delete().where(COUNTER.c.slo == bindparam("of")), [{"of": row["slo"]} for row in rows]
-            )
-            connection.execute(COUNTER.insert(), rows)
+            if rows:
+                connection.execute(
+                    COUNTER.delete().where(COUNTER.c.slo == bindparam("of")), [{"of": row["slo"]} for row in rows]
+                )
+                connection.execute(COUNTER.insert(), rows)
+            connection.execute(COUNTERS_TOLD.delete())
+            told = orjson.dumps({slo: list(state) for slo, state in self._told.items()})
+            connection.execute(COUNTERS_TOLD.insert().values(id=1, data=told))
         self._fresh.clear()
+
+
+def _told_at_last(ledger: Ledger) -> dict[str, CounterState]:
+    rows = [orjson.loads(row.data) for row in ledger.rows(select(COUNTERS_TOLD))]
+    return {slo: CounterState(*state) for row in rows for slo, state in row.items()}
 
 
 def _after(state: CounterState, events: Events, minute: int) -> CounterState:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from slo import database
 from slo.ledger.engine import LEDGER
 
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -122,6 +122,11 @@ COUNTER = Table(
 )
 """Events of an objective or a group from the beginning up to a minute, as the service's counters tell them."""
 
+COUNTERS_TOLD = Table(
+    "counters_told", metadata, Column("id", Integer, primary_key=True), Column("data", LargeBinary, nullable=False)
+)
+"""One row: what the counters of all ids were at last, as JSON: they do not fall when the service begins anew."""
+
 NOTICE = Table(
     "notice",
     metadata,
@@ -138,7 +143,11 @@ def _add_service(connection: Connection) -> None:
         table.create(connection)
 
 
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: CORRECTION.create, 2: _add_service}
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {
+    1: CORRECTION.create,
+    2: _add_service,
+    3: COUNTERS_TOLD.create,
+}
 """From each older version to the one after it."""
 
 

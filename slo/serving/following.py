@@ -115,9 +115,7 @@ class Publishing(Follower):
         self._failures = {
             slo: without_password(str(error)) for result in results for slo, error in result.failures.items()
         }
-        evaluated = self._publish()
-        if self._counters is not None:
-            self._counters.save()
+        evaluated = self._publish(keep_counters=True)
         if self._ledger is not None:
             self._notices.consider(evaluated, self._ledger)
             self._look_for_incidents(evaluated, self._ledger)
@@ -145,9 +143,10 @@ class Publishing(Follower):
         if self._memory is not None:
             self._memory.choose(spec.objectives, at_minute=minute_of(self._now()))
 
-    def _publish(self) -> Sequence[Evaluation]:
+    def _publish(self, *, keep_counters: bool = False) -> Sequence[Evaluation]:
         assert self._memory is not None
         assert self._spec is not None
+        assert self._counters is not None
         now = self._now()
         at = newest_complete(self._memory.newest_minute, now)
         self._memory.refresh(minute_of(at))
@@ -163,7 +162,12 @@ class Publishing(Follower):
             count_ever=lambda slo, events: self._totals(slo, events, minute_of(at)),
             vetoes=self._vetoes(self._spec.gates, now),
         )
-        self._write(b"".join(snapshot_parts(self._spec, evaluated, cycle, at=at)))
+        snapshot = b"".join(snapshot_parts(self._spec, evaluated, cycle, at=at))
+        try:
+            if keep_counters:
+                self._counters.save()
+        finally:
+            self._write(snapshot)
         self._seconds = time.monotonic() - self._begun
         return evaluated
 
