@@ -14,6 +14,11 @@ def run_told(run: str, engine: str, by: str) -> dict[str, str]:
     return {"caller": RUN_CALLER, "run": run, "engine": engine, "by": by}
 
 
+def experiment_told(run: str, experiment: str, by: str) -> dict[str, str]:
+    """By the control of Chaos Toolkit. experiment: its title."""
+    return {"caller": TOOLKIT_CALLER, "run": run, "experiment": experiment, "by": by}
+
+
 def chaos_told(body: str) -> str:
     """What a recorded body says of chaos, for people: "run R of NAMESPACE/NAME", "experiment TITLE"; "" for none.
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from slo.chaos_settings import ChaosSettings, check_poll, check_settle, check_ttl
 from slo.clock import utc_now
 from slo.commands import Result, chosen_files, listed
-from slo.errors import SourceResponseError, UsageError
+from slo.errors import UsageError
 from slo.kubernetes_names import object_name_of
 from slo.settings import Settings, load_settings
 from slo.user_name import user_name
@@ -138,24 +138,16 @@ def _guard(
 def _by_service(
     arguments: Namespace, settings: Settings, asked: tuple[str, ...]
 ) -> tuple[ChaosRules | None, MakeBudget, tuple[str, ...]]:
-    from slo.chaos.budgets import ServiceBudget
-    from slo.chaos.rules_document import rules_of
+    from slo.chaos.service_budget import ServiceBudget, chaos_rules, whole_objectives
     from slo.gate_server import GateServer
 
     if arguments.files or arguments.ledger or arguments.data or arguments.demo or arguments.prometheus:
         raise UsageError("--server asks a service about its own data: leave out objective files and other data")
     if not asked:
         raise UsageError("whose budget does it spend? name it: --slo ID, or the engine's annotation slo-objectives")
-    if grouped := [slo for slo in asked if "{" in slo or "*" in slo]:
-        raise UsageError(f"--slo: {grouped[0]!r} is no id of an objective as a whole")
+    asked = whole_objectives(asked, "--slo")
     server = GateServer(arguments.server.rstrip("/"), settings.token)
-    from urllib.parse import quote
-
-    body = server.get(f"/gates/{quote(arguments.gate, safe='')}/chaos", timeout_seconds=10.0)
-    try:
-        rules = rules_of(json.loads(body))
-    except ValueError as error:
-        raise SourceResponseError(f"{server.url}: {error}") from None
+    rules = chaos_rules(server, arguments.gate)
 
     def make(slos: tuple[str, ...], since: datetime) -> BudgetSource:
         return ServiceBudget(server=server, gate=arguments.gate, slos=slos, now=utc_now)

@@ -1,82 +1,26 @@
-"""Readings of a gate and of budgets: from a running service, or from a ledger and the objective files."""
+"""Readings of a gate and of budgets from a ledger and the objective files."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 from typing import Any
-from urllib.parse import quote
 
 from slo.chaos.affordability import Standing, busiest_per_second
 from slo.chaos.reading import Reading
-from slo.clock import parse_time
 from slo.decision import fold
-from slo.errors import LedgerError, SourceResponseError, UsageError
+from slo.errors import LedgerError, UsageError
 from slo.gate import Gate, concerns, id_matches, longest_window_minutes, matches
-from slo.gate_server import GateServer
 from slo.objective import Objective
 from slo.opening import DataChoice, opened
 from slo.report import failure
 from slo.reporting import Evaluation, evaluations
-from slo.units import parse_duration
 from slo.verdict import judge
 from slo.veto import VetoFinding
 from slo.window import Interval, minute_of
 
-_MOST_METRICS_BYTES = 64 * 2**20
-_MOST_REPORT_BYTES = 4 * 2**20
-
 Hear = Callable[[Sequence[Gate], datetime], Mapping[str, Sequence[VetoFinding]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceBudget:
-    """A running service asked over HTTP. slos: ids of objectives as a whole."""
-
-    server: GateServer
-    gate: str
-    slos: tuple[str, ...]
-    now: Callable[[], datetime]
-    timeout_seconds: float = 5.0
-
-    def read(self, told: Mapping[str, Any] | None = None) -> Reading:
-        """As in BudgetSource."""
-        decision = self.server.ask(self.gate, self.slos, timeout_seconds=self.timeout_seconds, told=told)
-        totals = _bad_totals(self._get("/metrics", _MOST_METRICS_BYTES).decode("utf-8", "replace"))
-        return Reading(
-            at=self.now(),
-            allowed=decision.get("allowed") is True,
-            outcome=str(decision.get("decision")),
-            message=_decisive(decision),
-            decision_id=str(decision.get("id")),
-            standings={slo: self._standing(slo, totals) for slo in self.slos},
-        )
-
-    def _standing(self, slo: str, totals: Mapping[str, int]) -> Standing:
-        report = json.loads(self._get(f"/budget?slo={quote(slo, safe='')}", _MOST_REPORT_BYTES))
-        try:
-            [entry] = [one for one in report["objectives"] if one["slo"] == slo]
-            until = entry["data_until"]
-            target = Fraction(str(entry["target_ratio"]))
-            return Standing(
-                slo=slo,
-                bad_events=int(entry["bad_events"]),
-                bad_ever=totals.get(slo, 0),
-                budget_events=(1 - target) * int(entry["total_events"]),
-                busiest_per_second=busiest_per_second(
-                    [(_minutes(one["window"]), int(one["total_events"])) for one in entry["burn_rates"]]
-                ),
-                data_until=minute_of(parse_time(until)) if until else None,
-                state=str(entry["state"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise SourceResponseError(f"{self.server.url} has no report on {slo}: {type(error).__name__}") from None
-
-    def _get(self, path: str, most_bytes: int) -> bytes:
-        return self.server.get(path, timeout_seconds=self.timeout_seconds, most_bytes=most_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,30 +94,3 @@ def named_objectives(gate: Gate, objectives: Sequence[Objective], asked: Sequenc
     if not asked and not named:
         raise UsageError(f"the gate {gate.name!r} names no objective that there is")
     return tuple(dict.fromkeys(asked)) or tuple(named)
-
-
-def _bad_totals(metrics: str) -> dict[str, int]:
-    """Bad events ever, of each objective as a whole: the series of an id that has the fewest labels."""
-    found: dict[str, tuple[int, int]] = {}
-    for line in metrics.splitlines():
-        if not line.startswith("slo_bad_events_total{"):
-            continue
-        labels, _, value = line.rpartition("} ")
-        before, quoted, rest = labels.partition('slo="')
-        if not quoted or before[-1:] not in ("{", ","):
-            continue
-        slo, count = rest.partition('"')[0], labels.count('="')
-        if slo not in found or count < found[slo][0]:
-            found[slo] = count, round(float(value.split()[0]))
-    return {slo: total for slo, (_, total) in found.items()}
-
-
-def _decisive(decision: Mapping[str, Any]) -> str:
-    for reason in decision.get("reasons") or ():
-        if isinstance(reason, dict) and reason.get("decisive") is True:
-            return str(reason.get("message", ""))[:500]
-    return ""
-
-
-def _minutes(window: str) -> int:
-    return int(parse_duration(window)) // 60

@@ -190,7 +190,7 @@ class Guarding:
                 self._last = self._budget.read()
             except SLOError as error:
                 self._say(f"what the run cost is not known yet: {error}")
-            if self._last is not None and _covers(self._last, ended):
+            if self._last is not None and self._last.covers(ended):
                 return True
             if waited >= self._pace.settle_seconds or self._interrupted.is_set():
                 return False
@@ -219,10 +219,4 @@ def engine_view(document: Mapping[str, Any], pods: int) -> EngineView:
         status=str(status.get("engineStatus") or ""),
         run=str((document["metadata"].get("annotations") or {}).get(RUN_ANNOTATION, "")),
         pods=pods,
-    )
-
-
-def _covers(reading: Reading, ended: datetime) -> bool:
-    return all(
-        one.data_until is not None and one.data_until * 60 >= ended.timestamp() for one in reading.standings.values()
     )

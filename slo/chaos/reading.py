@@ -22,6 +22,11 @@ class Reading:
     decision_id: str
     standings: Mapping[str, Standing]
 
+    def covers(self, ended: datetime) -> bool:
+        """Whether everything until then is counted in it."""
+        minutes = [one.data_until for one in self.standings.values()]
+        return all(minute is not None and minute * 60 >= ended.timestamp() for minute in minutes)
+
 
 class BudgetSource(Protocol):
     """Where readings come from."""

@@ -17,6 +17,7 @@ from kubernetes import client as kubernetes
 
 from slo.record import Kind
 from slo.spec import load_files
+from tests.chaos.live_shop import SPENT, WEEK, live_shop
 from tests.chaos.test_control import CHAOS
 from tests.http.shop import Shop, running_shop
 from tests.http.test_admission import deployment, engine, review
@@ -263,17 +264,28 @@ def test_admission(gate: str, shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("gate", ["open", "spent"])
-def test_chaos_toolkit(gate: str, shop: Shop, tmp_path: Path) -> None:
-    """The real one; the pod that it would end is a file."""
+def test_chaos_toolkit(gate: str, tmp_path: Path) -> None:
+    """The real one, with a service of today, as it goes by its own clock; the pod that it would end is a file."""
     victim = tmp_path / "pod"
     victim.touch()
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(f'#!/bin/sh\nrm "{victim}"\n')
     kubectl.chmod(0o755)
     text = text_of("chaostoolkit.json", gate).replace('"gate": "chaos"', f'"gate": "{gate}"')
-    (tmp_path / "experiment.json").write_text(text.replace("http://localhost:8080", shop.url))
+    text = text.replace("cloudshop/availability", WEEK if gate == "open" else SPENT)
+    text = text.replace('"after": 60', '"after": 1')
+    text = text.replace('"duration_seconds": 60', '"duration_seconds": 60, "settle_seconds": 0, "timeout_seconds": 10')
+    folder = tmp_path / "service"
+    folder.mkdir()
+    with live_shop(folder) as live:
+        (tmp_path / "experiment.json").write_text(text.replace("http://localhost:8080", live.url))
+        done = chaos_run(tmp_path)
+    assert (done.returncode, victim.exists()) == ((0, False) if gate == "open" else (1, True)), done.stderr
+
+
+def chaos_run(tmp_path: Path) -> subprocess.CompletedProcess[str]:
     variables: Mapping[str, str] = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "NO_PROXY": "*"}
-    done = subprocess.run(
+    return subprocess.run(
         [str(CHAOS), "--no-version-check", "run", "experiment.json"],
         cwd=tmp_path,
         env=os.environ | variables | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
@@ -282,4 +294,3 @@ def test_chaos_toolkit(gate: str, shop: Shop, tmp_path: Path) -> None:
         timeout=120,
         check=False,
     )
-    assert (done.returncode, victim.exists()) == ((0, False) if gate == "open" else (1, True)), done.stderr

@@ -143,7 +143,7 @@ def running_shop(
     """The service on a free port of the loopback. It ticks when it is told to."""
     tokens = {}
     if with_tokens:
-        for role in ("read", "decide", "override", "admin"):
+        for role in ("read", "decide", "guard", "override", "admin"):
             tokens[role], token = new_token(f"the-{role}", role)
             add_token(folder / "tokens", token)
     clock, loop, ledger = Clock(), uvloop.new_event_loop(), str(folder / "slo.db")

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from slo.chaos.budgets import ServiceBudget
 from slo.chaos.rules_document import rules_document, rules_of
+from slo.chaos.service_budget import ServiceBudget
 from slo.cli import run
 from slo.errors import SourceError, UsageError
 from slo.gate_server import GateServer
