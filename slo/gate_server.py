@@ -23,10 +23,14 @@ _PROBLEM = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class GateServer:
-    """A service at an address. Raises UsageError for an address or a token that cannot be one."""
+    """A service at an address. Raises UsageError for an address or a token that cannot be one.
+
+    setting: the variable that the token comes from.
+    """
 
     url: str
     token: str | None = field(default=None, repr=False)
+    setting: str = "SLO_TOKEN"
 
     def __post_init__(self) -> None:
         shown = without_password(self.url)
@@ -38,9 +42,9 @@ class GateServer:
         if not usable or not self.url.isascii() or not self.url.isprintable() or " " in self.url:
             raise UsageError(f"{shown!r} is no address of a service; write one such as https://slo.example.com")
         if parts.username is not None or parts.query or parts.fragment:
-            raise UsageError(f"{shown!r} is more than an address; a token belongs into SLO_TOKEN")
+            raise UsageError(f"{shown!r} is more than an address; a token belongs into {self.setting}")
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and " " not in self.token):
-            raise UsageError("SLO_TOKEN: this is no token: it has other characters than one has")
+            raise UsageError(f"{self.setting}: this is no token: it has other characters than one has")
 
     def ask(
         self, gate: str, slos: Sequence[str], *, timeout_seconds: float, told: Mapping[str, Any] | None = None
@@ -117,7 +121,7 @@ class GateServer:
         detail = _detail(body) if content_type == _PROBLEM else ""
         told = f"{self.url} answers {status}{f': {detail}' if detail else ''}"
         if status in (401, 403):
-            cure = "the token is not accepted" if self.token else "it wants a token: set SLO_TOKEN"
+            cure = "the token is not accepted" if self.token else f"it wants a token: set {self.setting}"
             return SourceResponseError(f"{told}; {cure}")
         if status in (400, 404) and content_type == _PROBLEM:
             return UsageError(told)

@@ -37,6 +37,7 @@ _KEYS = (
     "record",
     "record_retention",
     "token",
+    "grafana_token",
     "notice_webhook",
     "alertmanager_url",
     *SERVICE_KEYS,
@@ -58,6 +59,8 @@ class Settings:
     record_retention_seconds: float = 396 * 86_400
     token: str | None = field(default=None, repr=False)
     """For a running service that is asked."""
+    grafana_token: str | None = field(default=None, repr=False)
+    """For the Grafana that the doctor looks at."""
     notice_webhook: str | None = None
     alertmanager_url: str | None = None
     service: ServiceSettings = field(default_factory=ServiceSettings)
@@ -165,6 +168,7 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
     cycle, cycle_place = values.get("cycle", ("1m", ""))
     record, _ = values.get("record", (None, ""))
     token, _ = values.get("token", (None, ""))
+    grafana_token, _ = values.get("grafana_token", (None, ""))
     kept, kept_place = values.get("record_retention", ("396d", ""))
     return Settings(
         objectives=tuple(Path(path) for path in paths) if isinstance(paths, Sequence) else (),
@@ -177,6 +181,7 @@ def _checked(values: Mapping[str, tuple[object, str]]) -> Settings:
         record=str(record) if record else None,
         record_retention_seconds=check_duration(kept, kept_place),
         token=str(token) if token else None,
+        grafana_token=str(grafana_token) if grafana_token else None,
         notice_webhook=_address(values, "notice_webhook"),
         alertmanager_url=_address(values, "alertmanager_url"),
         service=read_service_settings(values),

@@ -61,6 +61,11 @@ def _signatures(cluster: Patient, check: str) -> Finding:
     return found(check, not trouble, f"{SIGNATURES} {trouble or 'is active'}", _APPLY)
 
 
+def signature_policy(cluster: Patient) -> Document:
+    """The policy that says who signs images; empty where there is none. Raises ClusterError."""
+    return _by_name(cluster, "clusterpolicies", "imagevalidatingpolicies").get(SIGNATURES, {})
+
+
 def _by_name(cluster: Patient, older: str, newer: str) -> dict[str, Document]:
     policies = cluster.objects("kyverno.io", ["v1"], older)
     policies += cluster.objects("policies.kyverno.io", _CEL_VERSIONS, newer)

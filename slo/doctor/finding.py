@@ -82,9 +82,10 @@ def as_json(findings: Sequence[Finding], at: datetime) -> str:
 
 
 def _below(text: str, lead: str) -> list[str]:
+    """Lines of at most _WIDTH, broken at spaces alone: commands and addresses are there to be copied."""
+    if not text:
+        return []
     indent = " " * 8
-    return (
-        textwrap.wrap(lead + printable(text), _WIDTH, initial_indent=indent, subsequent_indent=indent + " " * len(lead))
-        if text
-        else []
-    )
+    hanging = indent + " " * len(lead)
+    wrapper = textwrap.TextWrapper(_WIDTH, indent, hanging, break_long_words=False, break_on_hyphens=False)
+    return wrapper.wrap(lead + printable(text))

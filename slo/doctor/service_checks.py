@@ -12,7 +12,9 @@ from slo.errors import SourceResponseError
 from slo.gate_server import GateServer
 
 CHECKS = ("the service is whole", "every objective has a budget", "the page can be reached")
-DASHBOARD = "the dashboards can be reached"
+DASHBOARDS = ("Grafana works", "the dashboard of the error budget is there")
+UID = "slo-error-budget"
+"""Of the dashboard with the four panels."""
 _MOST_BYTES = 64 * 2**20
 
 
@@ -32,16 +34,26 @@ def service_findings(server: GateServer, gates: Sequence[str], timeout_seconds: 
     ]
 
 
-def dashboard_finding(grafana: GateServer, timeout_seconds: float) -> Finding:
-    """Whether a Grafana answers that it works."""
+def dashboard_findings(grafana: GateServer, timeout_seconds: float) -> list[Finding]:
+    """Of a Grafana: what it says of its health, and what its search finds (both as its HTTP API documents them)."""
+    works, there = DASHBOARDS
     cure = "deploy/grafana, or your own: docs/dashboards.md"
 
-    def look() -> Finding:
-        health = _document(grafana, "/api/health", timeout_seconds)
-        is_well = health.get("database") == "ok"
-        return found(DASHBOARD, is_well, f"{grafana.url} says {health.get('database', 'nothing')!s:.50}", cure)
+    def health() -> Finding:
+        said = _document(grafana, "/api/health", timeout_seconds).get("database", "nothing")
+        return found(works, said == "ok", f"the database of {grafana.url} is {said!s:.50}", cure)
 
-    return looked(DASHBOARD, look, cure)
+    def search() -> Finding:
+        body = grafana.get(f"/api/search?dashboardUIDs={UID}", timeout_seconds=timeout_seconds)
+        rows = _parsed(body)
+        if not isinstance(rows, list):
+            raise SourceResponseError(f"{grafana.url} answers a search with something that is no list")
+        is_there = any(isinstance(row, dict) and row.get("uid") == UID for row in rows)
+        told = f"{grafana.url} has {'the' if is_there else 'no'} dashboard {UID}"
+        return found(there, is_there, told, "slo dashboard FILE -o dashboards, and load them: docs/dashboards.md")
+
+    viewer = "SLO_GRAFANA_TOKEN must be a token of a service account with the role Viewer"
+    return [looked(works, health, cure), looked(there, search, viewer)]
 
 
 def _whole(server: GateServer, check: str, timeout_seconds: float) -> Finding:
@@ -86,10 +98,15 @@ def _reached(server: GateServer, path: str, check: str, timeout_seconds: float) 
 
 
 def _document(server: GateServer, path: str, timeout_seconds: float) -> dict[str, Any]:
-    try:
-        document = json.loads(server.get(path, timeout_seconds=timeout_seconds, most_bytes=_MOST_BYTES))
-    except (ValueError, RecursionError):
-        document = None
+    document = _parsed(server.get(path, timeout_seconds=timeout_seconds, most_bytes=_MOST_BYTES))
     if not isinstance(document, dict):
         raise SourceResponseError(f"{server.url}{path} answers something that is no JSON object")
     return document
+
+
+def _parsed(body: bytes) -> Any:
+    """The document of an answer, None where it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
 
 from slo.cli import run
+from slo.doctor.service_checks import DASHBOARDS
 from slo.samples import SeriesSamples
 from tests.conftest import LoadPrometheus
 from tests.http.shop import Shop, running_shop
 from tests.support.prometheus import free_port
 
+ROOT = Path(__file__).parents[2]
 Checks = dict[str, dict[str, Any]]
 
 
@@ -28,7 +34,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture(autouse=True)
 def no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SLO_TOKEN", "SLO_PROMETHEUS_URL", "SLO_SETTINGS"):
+    for name in ("SLO_TOKEN", "SLO_GRAFANA_TOKEN", "SLO_PROMETHEUS_URL", "SLO_SETTINGS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -120,7 +126,63 @@ def test_without_an_answer_nothing_is_said_to_hold(
 def test_a_dashboard_that_is_none(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     code, checks = examined(capsys, "--dashboard", shop.url)
     assert code == 3
-    assert checks["the dashboards can be reached"]["state"] == "unknown"
+    assert {checks[name]["state"] for name in DASHBOARDS} == {"unknown"}
+
+
+class Grafana(BaseHTTPRequestHandler):
+    """Stands in for a Grafana, which cannot be had here: what its HTTP API documents of these two routes."""
+
+    dashboards: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        if path == "/api/health":
+            self._answer(200, {"commit": "0c1d2e3f", "database": "ok", "version": "12.3.0"})
+        elif self.headers["Authorization"] != "Bearer glsa_viewer":
+            self._answer(401, {"message": "Unauthorized", "messageId": "auth.unauthorized", "statusCode": 401})
+        elif path == "/api/search":
+            wanted = parse_qs(query)["dashboardUIDs"]
+            rows = [{"id": 1, "uid": uid, "title": uid, "type": "dash-db"} for uid in self.dashboards if uid in wanted]
+            self._answer(200, rows)
+
+    def _answer(self, status: int, document: object) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=UTF-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def grafana(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(Grafana, "dashboards", ["node-exporter"])
+    with ThreadingHTTPServer(("127.0.0.1", 0), Grafana) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_grafana_with_the_dashboard_and_without(
+    grafana: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    works, there = DASHBOARDS
+    code, checks = examined(capsys, "--dashboard", grafana)
+    assert (code, checks[works]["state"], checks[there]["state"]) == (3, "holds", "unknown")
+    assert "it wants a token: set SLO_GRAFANA_TOKEN" in checks[there]["found"]
+
+    monkeypatch.setenv("SLO_GRAFANA_TOKEN", "glsa_viewer")
+    code, checks = examined(capsys, "--dashboard", grafana)
+    assert (code, checks[there]["state"]) == (1, "fails")
+    assert checks[there]["found"] == f"{grafana} has no dashboard slo-error-budget"
+
+    generated = json.loads((ROOT / "dashboards" / "error-budget.json").read_text())
+    monkeypatch.setattr(Grafana, "dashboards", [generated["uid"]])
+    code, checks = examined(capsys, "--dashboard", grafana)
+    assert (code, checks[there]["state"]) == (0, "holds")
 
 
 def test_people_read_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +191,7 @@ def test_people_read_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None
     text = capsys.readouterr().out
     assert "unknown Falco is heard\n        Prometheus at http" in text
     assert "skipped a privileged pod is denied (needs --kubeconfig FILE or --context NAME)" in text
-    assert text.endswith("0 holds, 0 fails, 3 unknown, 14 skipped\n")
+    assert text.endswith("0 holds, 0 fails, 3 unknown, 16 skipped\n")
 
 
 @pytest.mark.parametrize(
@@ -140,6 +202,9 @@ def test_people_read_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None
         (["--prometheus", "shop"], "is no address"),
         (["--namespace", "No_Name", "--server", "http://127.0.0.1:9"], "--namespace: 'No_Name' is no name"),
         (["--kubeconfig", "/nosuch"], "no cluster to go to"),
+        (["--image=--key=x"], "--image: '--key=x' is no image"),
+        (["--image", "a:1", "--signer-key", "/nosuch"], "--signer-key: there is no file /nosuch"),
+        (["--image", "a:1", "--signer-identity", "me"], "--signer-identity and --signer-issuer belong together"),
     ],
 )
 def test_a_wrong_call_is_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ no certificate authority can be asked.
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import Any
 import pytest
 import yaml
 
+from slo.cli import run as slo
 from tests.platform.conftest import IMAGE
 from tests.platform.containers import Store
 from tests.platform.kyverno import applied
-from tests.platform.programs import ROOT, run
+from tests.platform.programs import ROOT, program, run
 
 pytestmark = pytest.mark.platform
 
@@ -122,3 +124,23 @@ def test_the_policy_admits_what_is_signed_and_listed_and_refuses_the_rest(
             assert counted["fail"] == counted["error"] == 0, counted
         else:
             assert counted["fail"] > 0, counted
+
+
+def told(images: Signed, capsys: pytest.CaptureFixture[str], *references: str, key: Path | None = None) -> str:
+    """What `slo doctor` says of images, after its exit code."""
+    named = [word for one in references for word in ("--image", one)]
+    signer = ["--signer-key", str(key or images.folder / "cosign.pub"), "--no-transparency-log"]
+    code = slo(["doctor", *named, *signer, "-o", "json"])
+    (found,) = (one for one in json.loads(capsys.readouterr().out)["checks"] if one["state"] != "skipped")
+    return f"{code} {found['state']}: {found['found']}"
+
+
+def test_the_doctor_tells_signed_images_from_others(
+    images: Signed, registry: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(Path(program("cosign")).parent), prepend=os.pathsep)
+    run("cosign", "generate-key-pair", cwd=tmp_path, env=PASSWORD)
+    assert told(images, capsys, images.signed, images.unlisted).startswith("0 holds: ")
+    assert told(images, capsys, images.signed, images.unsigned).startswith("1 fails: ")
+    assert told(images, capsys, images.signed, key=tmp_path / "cosign.pub").startswith("1 fails: ")
+    assert told(images, capsys, f"{registry}/votre-org/cloudshop/nosuch:v1").startswith("3 unknown: ")
