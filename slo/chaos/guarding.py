@@ -10,7 +10,7 @@ from typing import Any
 
 from slo.chaos.cluster import Cluster, Document
 from slo.chaos.lease import LeaseLostError, Leases
-from slo.chaos.machine import Action, EngineView, Limits, Outcome, Phase, Run, Seen, left, refused, step
+from slo.chaos.machine import Action, EngineView, Limits, Outcome, Phase, Run, Seen, left, refused, started, step
 from slo.chaos.reading import BudgetSource, Reading
 from slo.chaos.run_record import RunRecord
 from slo.errors import ClusterError, ClusterRefusalError, SLOError
@@ -138,6 +138,7 @@ class Guarding:
             self._say(f"whether the engine was started is not known: {error}")
         else:
             self._say(f"started run {run.id}")
+            return started(run)
         return run
 
     def _stop(self) -> None:

@@ -102,7 +102,7 @@ class Leases:
                 annotations[COOL_DOWN] = format_time(until)
             if slo in ratios:
                 history = dict(view_of(document).history)
-                history[key] = [*history.get(key, ()), round(ratios[slo], 6)][-_MOST_REMEMBERED:]
+                history[key] = [*history.get(key, ()), ratios[slo]][-_MOST_REMEMBERED:]
                 annotations[HISTORY] = json.dumps(history)
             try:
                 self._cluster.write_lease(document)

@@ -18,6 +18,8 @@ from enum import Enum
 from slo.chaos.reading import Patience, Reading, Reserved, objection
 from slo.clock import format_time
 
+_GONE, _TAKEN = "the engine is gone", "the engine was taken over by another run"
+
 
 class Phase(Enum):
     STARTING = "starting"
@@ -131,6 +133,11 @@ def left(run: Run, seen: Seen, at: datetime, limits: Limits) -> tuple[Run, Actio
     return _halting(_halted(run, "the guard of this run was lost", at), seen, at, limits)
 
 
+def started(run: Run) -> Run:
+    """A run whose start the API server has confirmed: whatever is found from now on, it has run."""
+    return replace(run, phase=Phase.RUNNING)
+
+
 def refused(run: Run, why: str, at: datetime) -> Run:
     """A run that the API server does not let start."""
     return _done(run, Outcome.NOT_STARTED, at, why)[0]
@@ -145,6 +152,8 @@ def _starting(run: Run, seen: Seen, at: datetime, limits: Limits) -> tuple[Run, 
         if why := _reason(run, seen, at, limits):
             return _halting(_halted(run, why, at), seen, at, limits)
         return run, Action.WAIT
+    if run.asked_at and (engine is None or engine.is_active):
+        return _done(run, Outcome.LOST, at, _GONE if engine is None else _TAKEN)
     if seen.reading is None:
         return _done(run, Outcome.NOT_STARTED, at, f"the budget cannot be observed: {seen.trouble}")
     why = _reason(run, seen, at, limits)
@@ -160,10 +169,10 @@ def _starting(run: Run, seen: Seen, at: datetime, limits: Limits) -> tuple[Run, 
 def _running(run: Run, seen: Seen, at: datetime, limits: Limits) -> tuple[Run, Action]:
     engine = seen.engine
     if seen.is_reachable and engine is None:
-        return _done(run, Outcome.LOST, at, "the engine is gone")
+        return _done(run, Outcome.LOST, at, _GONE)
     if engine is not None:
         if engine.run != run.id:
-            return _done(run, Outcome.LOST, at, "the engine was taken over by another run")
+            return _done(run, Outcome.LOST, at, _TAKEN)
         if engine.status == "initialized":
             run = replace(run, was_running=True)
         if engine.status == "completed" and (run.was_running or not engine.is_active):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo.chaos.affordability import Standing
-from slo.chaos.machine import Action, EngineView, Limits, Outcome, Phase, Run, Seen, left, step
+from slo.chaos.machine import Action, EngineView, Limits, Outcome, Phase, Run, Seen, left, started, step
 from slo.chaos.reading import Reading, Reserved
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -338,3 +338,27 @@ def test_whatever_comes_and_goes_no_chaos_outlives_the_guard_unless_it_says_so(
     assert run.outcome is not None
     assert run.outcome is Outcome.UNCONFIRMED or (world.engine.state, world.engine.pods) == ("stop", 0)
     assert (run.outcome is Outcome.NOT_STARTED) == (world.engine.run != "r1")
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_engine_that_is_lost_before_it_was_seen_to_run_is_no_run_that_was_not_started(
+    is_confirmed: bool, is_there: bool
+) -> None:
+    """It was told to start; whether it was, where the answer was lost, nobody knows."""
+    world = World()
+    assert world.tick() is Action.START
+    if is_confirmed:
+        world.run = started(world.run)
+    world.engine = replace(IDLE, state="active", run="r2") if is_there else None
+    run = world.until_done()
+    assert run.outcome is Outcome.LOST
+    assert run.halt == ("the engine was taken over by another run" if is_there else "the engine is gone")
+
+
+def test_a_confirmed_start_that_is_stopped_before_it_was_seen_to_run_is_a_halt() -> None:
+    world = World(has_operator=False)
+    assert world.tick() is Action.START
+    world.run, world.engine = started(world.run), replace(IDLE, run="r1")
+    run = world.until_done()
+    assert (run.outcome, run.halt) == (Outcome.HALTED, "it was stopped by its own probes or by somebody else")

@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.platform.chaos_scene import GUARD, ROOT, Scene, finished, litmus_server, new_scene
+from tests.platform.chaos_scene import GUARD, ROOT, Scene, finished, new_scene
 from tests.support.kubernetes import ApiServer
 from tests.support.litmus import PlayedOperator, played_operator
 
 pytestmark = pytest.mark.platform
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with litmus_server(tmp_path_factory.mktemp("k8s") / "cluster") as running:
-        yield running
-
-
-@pytest.fixture
-def scene(server: ApiServer, tmp_path: Path) -> Scene:
-    return new_scene(server, tmp_path)
-
-
-@pytest.fixture
-def operator(scene: Scene) -> Iterator[PlayedOperator]:
-    with played_operator(scene.server.kubeconfig, scene.namespace) as playing:
-        yield playing
 
 
 def test_a_run_that_passes_is_reported_with_what_it_cost(scene: Scene, operator: PlayedOperator) -> None:
@@ -52,11 +34,11 @@ def test_a_verdict_that_is_no_pass_is_no_success(scene: Scene, operator: PlayedO
     assert (code, report["outcome"], report["verdict"]) == (1, "completed", "Fail")
 
 
-def test_the_permissions_of_deploy_suffice_for_a_guard(server: ApiServer, tmp_path: Path) -> None:
-    scene = new_scene(server, tmp_path, "cloudshop-prod")
-    server.apply(ROOT / "deploy" / "chaos" / "rbac.yaml")
-    scene.kubeconfig = server.kubeconfig_of(GUARD)
-    with played_operator(server.kubeconfig, scene.namespace):
+def test_the_permissions_of_deploy_suffice_for_a_guard(chaos_server: ApiServer, tmp_path: Path) -> None:
+    scene = new_scene(chaos_server, tmp_path, "cloudshop-prod")
+    chaos_server.apply(ROOT / "deploy" / "chaos" / "rbac.yaml")
+    scene.kubeconfig = chaos_server.kubeconfig_of(GUARD)
+    with played_operator(chaos_server.kubeconfig, scene.namespace):
         code, documents, said = scene.run()
     assert (code, [one["outcome"] for one in documents]) == (0, ["completed"]), said
 
@@ -144,11 +126,15 @@ def test_an_engine_that_ignores_its_stop_is_told_again_and_that_is_said(scene: S
     process = scene.start()
     scene.until_running()
     process.terminate()
-    scene.until(lambda: scene.engine["spec"]["engineState"] == "stop")
-    assert process.poll() is None
+    assert process.stderr is not None
+    while "ignores that it was told to stop" not in (said := process.stderr.readline()):
+        assert process.poll() is None, said
+    assert scene.engine["spec"]["engineState"] == "stop"
     operator.obeys = True
     code, [report], said = finished(process)
     assert (code, report["outcome"]) == (1, "halted"), said
+    assert report["halt"]["ignored"]
+    assert report["halt"]["latency_seconds"] > 45
 
 
 def test_an_api_server_that_is_lost_and_comes_back_finds_the_run_halted(scene: Scene, operator: PlayedOperator) -> None:

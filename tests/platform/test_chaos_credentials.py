@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from slo.chaos import cluster as clusters
 from slo.chaos.cluster import Cluster
 from slo.errors import ClusterError, ClusterRefusalError
 from tests.http.served import eventually
-from tests.platform.chaos_scene import ROOT, Scene, finished, litmus_server, new_scene
+from tests.platform.chaos_scene import ROOT, Scene, finished, new_scene
 from tests.support.kubernetes import ApiServer
 from tests.support.litmus import played_operator
 
@@ -25,15 +24,9 @@ _NUMBERS = count(1)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with litmus_server(tmp_path_factory.mktemp("k8s") / "cluster") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def scene(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    made = new_scene(server, tmp_path_factory.mktemp("scene"), NAMESPACE)
-    server.apply(ROOT / "deploy" / "chaos" / "rbac.yaml")
+def scene(chaos_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    made = new_scene(chaos_server, tmp_path_factory.mktemp("scene"), NAMESPACE)
+    chaos_server.apply(ROOT / "deploy" / "chaos" / "rbac.yaml")
     return made
 
 
@@ -60,15 +53,15 @@ def kubeconfig_of(server: ApiServer, token_file: Path) -> Path:
     return file
 
 
-def test_a_run_outlives_the_token_that_it_began_with(scene: Scene, server: ApiServer, tmp_path: Path) -> None:
+def test_a_run_outlives_the_token_that_it_began_with(scene: Scene, chaos_server: ApiServer, tmp_path: Path) -> None:
     """As one that takes more than an hour does: another token stands in the file before the first is worth nothing."""
-    token, file = Token(server), tmp_path / "token"
+    token, file = Token(chaos_server), tmp_path / "token"
     file.write_text(token.text)
-    scene.kubeconfig = kubeconfig_of(server, file)
-    with played_operator(server.kubeconfig, NAMESPACE, lasts_seconds=600.0) as operator:
+    scene.kubeconfig = kubeconfig_of(chaos_server, file)
+    with played_operator(chaos_server.kubeconfig, NAMESPACE, lasts_seconds=600.0) as operator:
         process = scene.start()
         scene.until_running()
-        file.write_text(Token(server).text)
+        file.write_text(Token(chaos_server).text)
         token.revoke()
         before = scene.lease().version
         scene.until(lambda: scene.lease().version != before)
@@ -78,12 +71,12 @@ def test_a_run_outlives_the_token_that_it_began_with(scene: Scene, server: ApiSe
 
 
 def test_a_run_whose_token_is_worth_nothing_any_more_is_halted_once_there_is_another(
-    scene: Scene, server: ApiServer, tmp_path: Path
+    scene: Scene, chaos_server: ApiServer, tmp_path: Path
 ) -> None:
-    token, file = Token(server), tmp_path / "token"
+    token, file = Token(chaos_server), tmp_path / "token"
     file.write_text(token.text)
-    scene.kubeconfig = kubeconfig_of(server, file)
-    with played_operator(server.kubeconfig, NAMESPACE, lasts_seconds=600.0):
+    scene.kubeconfig = kubeconfig_of(chaos_server, file)
+    with played_operator(chaos_server.kubeconfig, NAMESPACE, lasts_seconds=600.0):
         process = scene.start()
         scene.until_running()
         token.revoke()
@@ -91,22 +84,22 @@ def test_a_run_whose_token_is_worth_nothing_any_more_is_halted_once_there_is_ano
         while "halting: " not in (said := process.stderr.readline()):
             assert process.poll() is None, said
         assert "the cluster could not be reached since" in said
-        file.write_text(Token(server).text)
+        file.write_text(Token(chaos_server).text)
         code, [report], said = finished(process)
     assert (code, report["outcome"]) == (1, "halted"), said
 
 
 def test_in_a_pod_an_exchanged_token_is_taken_up(
-    scene: Scene, server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, chaos_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kubelet exchanges it in the file; the file may be empty for a moment, and that is told as trouble."""
-    token, file = Token(server), tmp_path / "token"
+    token, file = Token(chaos_server), tmp_path / "token"
     file.write_text(token.text)
-    host, _, port = server.url.removeprefix("https://").partition(":")
+    host, _, port = chaos_server.url.removeprefix("https://").partition(":")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(file))
-    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(server.certificate))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(chaos_server.certificate))
     monkeypatch.setattr(clusters, "_OWN_TOKEN", file)
     own = Cluster()
     assert own.engine(NAMESPACE, "frontend-chaos") is not None
@@ -118,5 +111,5 @@ def test_in_a_pod_an_exchanged_token_is_taken_up(
     file.write_text("")
     with pytest.raises(ClusterError, match="Token file exists but empty"):
         own.engine(NAMESPACE, "frontend-chaos")
-    file.write_text(Token(server).text)
+    file.write_text(Token(chaos_server).text)
     assert own.engine(NAMESPACE, "frontend-chaos") is not None

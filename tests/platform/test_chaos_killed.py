@@ -6,27 +6,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from tests.platform.chaos_scene import Scene, finished, litmus_server, new_scene
+from tests.platform.chaos_scene import Scene, finished
 from tests.support.held import Asked, Way, way_to
-from tests.support.kubernetes import ApiServer
-from tests.support.litmus import PlayedOperator, played_operator
+from tests.support.litmus import PlayedOperator
 
 pytestmark = pytest.mark.platform
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with litmus_server(tmp_path_factory.mktemp("k8s") / "cluster") as running:
-        yield running
-
-
-@pytest.fixture
-def scene(server: ApiServer, tmp_path: Path) -> Scene:
-    return new_scene(server, tmp_path)
 
 
 @pytest.fixture
@@ -35,12 +22,6 @@ def way(scene: Scene) -> Iterator[Way]:
     with way_to(scene.server.url, scene.server.certificate) as passing:
         scene.kubeconfig = scene.server.kubeconfig_by(passing.url)
         yield passing
-
-
-@pytest.fixture
-def operator(scene: Scene) -> Iterator[PlayedOperator]:
-    with played_operator(scene.server.kubeconfig, scene.namespace) as playing:
-        yield playing
 
 
 def writes_lease(asked: Asked, *, held: bool) -> bool:
@@ -80,6 +61,9 @@ STEPS = {
     "it is stopped": Step(lambda asked, _: tells(asked, "stop"), "halted", lasts_seconds=LONG, interrupted=True),
     "its end is looked at": Step(
         lambda asked, scene: "chaosresults" in asked.path and scene.has_completed, "completed"
+    ),
+    "its last events are waited for": Step(
+        lambda asked, scene: writes_lease(asked, held=True) and scene.has_completed, "completed"
     ),
     "its lease is given back": Step(lambda asked, _: writes_lease(asked, held=False), "completed"),
 }

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 _PASSED_ON = ("Authorization", "Content-Type", "Accept")
-WITHIN_SECONDS = 120.0
+WITHIN_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
