@@ -20,6 +20,7 @@ from slo.errors import ClusterConflictError, ClusterError, SLOError
 
 OBJECTIVE, RUN, COOL_DOWN, HISTORY = "slo-objective", "slo-chaos-run", "slo-chaos-cool-down", "slo-chaos-history"
 _MOST_REMEMBERED = 10
+_MOST_TTL_SECONDS = 3600
 
 
 class LeaseLostError(SLOError):
@@ -28,13 +29,15 @@ class LeaseLostError(SLOError):
 
 @dataclass(frozen=True, slots=True)
 class LeaseView:
-    """holder: "" where it is free; version: another one after each renewal. record: of the run that holds it."""
+    """holder: "" where it is free; version: another one after each renewal; ttl_seconds: how long its holder may be
+    silent, by its own word, 0 for none. record: of the run that holds it."""
 
     holder: str
     version: str
     record: Mapping[str, Any] | None
     cool_down_until: datetime | None
     history: Mapping[str, Sequence[float]]
+    ttl_seconds: int = 0
 
 
 def lease_name(slo: str) -> str:
@@ -51,8 +54,16 @@ def view_of(document: Document | None) -> LeaseView:
         until = parse_time(annotations[COOL_DOWN]) if COOL_DOWN in annotations else None
     except SLOError:
         until = None
-    holder = ((document or {}).get("spec") or {}).get("holderIdentity") or ""
-    return LeaseView(holder, str(metadata.get("resourceVersion", "")), record, until, history)
+    spec = (document or {}).get("spec") or {}
+    ttl = spec.get("leaseDurationSeconds")
+    return LeaseView(
+        holder=spec.get("holderIdentity") or "",
+        version=str(metadata.get("resourceVersion", "")),
+        record=record,
+        cool_down_until=until,
+        history=history,
+        ttl_seconds=min(ttl, _MOST_TTL_SECONDS) if isinstance(ttl, int) and ttl > 0 else 0,
+    )
 
 
 class Leases:

@@ -173,7 +173,7 @@ def _recovered(
     A holder that is silent for as long as a lease lasts is gone, and its run is finished.
     """
     leases = Leases(cluster, namespace, (slo,), holder=view.holder, ttl_seconds=guard.ttl_seconds)
-    deadline = guard.now() + timedelta(seconds=guard.ttl_seconds)
+    deadline = guard.now() + timedelta(seconds=max(guard.ttl_seconds, view.ttl_seconds))
     guard.say(f"{slo}: run {view.holder} has the lease; watching whether it is alive")
     while guard.now() < deadline:
         if guard.interrupted.wait(min(guard.pace.poll_seconds, guard.ttl_seconds / 4)):

@@ -28,3 +28,10 @@ def test_ratios_that_are_none_refine_nothing(ratios: str) -> None:
 def test_what_is_no_object_counts_as_nothing(text: str) -> None:
     seen = view_of({"metadata": {"annotations": {HISTORY: text, RUN: text, COOL_DOWN: text}}, "spec": None})
     assert (seen.history, seen.record, seen.cool_down_until, seen.holder) == ({}, None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [(30, 30), (0, 0), (-5, 0), ("30", 0), (None, 0), (2.5, 0), (10**12, 3600)]
+)
+def test_how_long_a_holder_may_be_silent_is_its_own_word_within_reason(written: object, seconds: int) -> None:
+    assert view_of({"metadata": {}, "spec": {"leaseDurationSeconds": written}}).ttl_seconds == seconds

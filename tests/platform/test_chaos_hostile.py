@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from slo.chaos.lease import Leases
 from tests.platform.chaos_scene import SLO, Scene, finished, new_scene
-from tests.support.held import way_to
+from tests.support.held import Asked, way_to
 from tests.support.litmus import PlayedOperator
 
 pytestmark = pytest.mark.platform
@@ -170,3 +171,33 @@ def test_what_a_killed_guard_left_is_halted_by_the_guard_of_another_engine(
     assert (code, refused["may_start"]) == (1, False)
     assert scene.engine["status"]["engineStatus"] == "stopped"
     assert elsewhere.engine["spec"]["engineState"] == "stop"
+
+
+def test_a_guard_that_is_only_slow_is_not_taken_for_dead_by_one_with_less_patience(
+    scene: Scene, operator: PlayedOperator
+) -> None:
+    """Its own lease says how long it may be silent."""
+    operator.lasts_seconds = 600.0
+    slow = scene.start(ttl="5m")
+    scene.until_running()
+    looks: list[Asked] = []
+
+    def note(asked: Asked) -> bool:
+        """Counts the looks at the lease; holds none of them."""
+        if asked.method == "GET" and "/leases/" in asked.path:
+            looks.append(asked)
+        return False
+
+    with way_to(scene.server.url, scene.server.certificate) as way:
+        way.hold(note)
+        scene.kubeconfig = scene.server.kubeconfig_by(way.url)
+        slow.send_signal(signal.SIGSTOP)
+        hasty = scene.start(ttl="2s")
+        scene.until(lambda: len(looks) > 10)  # two a second
+        slow.send_signal(signal.SIGCONT)
+        code, [refused], said = finished(hasty)
+    assert (code, refused["may_start"]) == (1, False), said
+    assert any("is under way; it is left alone" in line for line in refused["refusals"])
+    operator.lasts_seconds = 0.0
+    code, [report], said = finished(slow)
+    assert (code, report["outcome"]) == (0, "completed"), said
