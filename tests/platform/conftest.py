@@ -5,6 +5,7 @@ Files whose tests use the image are named after it: one worker runs them all (te
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ IMAGE = "localhost/slo:test"
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Holds the image that the Dockerfile makes, as IMAGE."""
+    if os.geteuid():
+        pytest.fail("these tests start containers without a daemon and need root: sudo make test-platform")
     store = Store(tmp_path_factory.mktemp("images"))
     store.import_base()
     store.build(IMAGE)

@@ -75,8 +75,10 @@ class Gated:
         is_allowed = target == HEALTHY
         eventually(lambda: self.get("/gates/chaos").json()["allowed"] is is_allowed)
 
-    def write_objectives(self, target: str) -> None:
-        (self.folder / "objectives.yaml").write_text(OBJECTIVE.replace("TARGET", target) + GATES, encoding="utf-8")
+    def write_objectives(self, target: str, chaos: str = "") -> None:
+        """chaos: rules of the gate of this name, as its block of YAML."""
+        gates = GATES.replace("name: chaos,", f"name: chaos, chaos: {chaos},") if chaos else GATES
+        (self.folder / "objectives.yaml").write_text(OBJECTIVE.replace("TARGET", target) + gates, encoding="utf-8")
 
     def renew(self, name: str) -> None:
         """Another certificate of the same authority, in the place of the one before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +98,45 @@ def test_break_glass_lets_a_deploy_in_and_is_recorded_with_its_reason(empty: Gat
     assert newest.by.startswith("admin through ")
 
 
+WHY = "the drill of the quarter"
+RULES = f"{{faults: [FAULT], namespaces: [{SHOP}], labels: [app=frontend], service_accounts: [litmus-admin]}}"
+
+
+def test_break_glass_lets_chaos_in_and_is_recorded_with_its_reason(empty: Gated) -> None:
+    """On an engine that is made active, and on one that becomes so; an empty reason opens nothing."""
+    with empty.serving():
+        empty.promise(EXHAUSTED)
+        assert REFUSED in empty.create(engine("active", slo_break_glass=""))
+        warning = "Warning: gate 'chaos' was overridden by the annotation slo-break-glass"
+        assert warning in empty.create(engine("active", slo_break_glass=WHY), "--dry-run=server")
+        before = len(calls(empty))
+        assert warning in empty.create(engine("active", slo_break_glass=WHY))
+        empty.remove("chaosengine", "frontend-chaos")
+        assert empty.create(engine("stop")) == ""
+        assert REFUSED in empty.patch_engine("frontend-chaos", {"spec": {"engineState": "active"}})
+        opened = {"metadata": {"annotations": {"slo-break-glass": WHY}}, "spec": {"engineState": "active"}}
+        assert warning in empty.patch_engine("frontend-chaos", opened)
+        found = empty.server.kubectl("get", "chaosengine", "frontend-chaos", "-n", SHOP, "-o", "json").stdout
+        assert json.loads(found)["spec"]["engineState"] == "active"
+    newest, refused, first, *_ = calls(empty)
+    assert [entry.gate for entry in (newest, refused, first)] == ["chaos"] * 3
+    assert [WHY in str(entry.document()) for entry in (newest, refused, first)] == [True, False, True]
+    assert newest.by.startswith("admin through ")
+    assert len(calls(empty)) == before + 3
+
+
+def test_no_break_glass_opens_what_the_gate_does_not_allow_at_all(empty: Gated) -> None:
+    """Rules on chaos are of who may do what where, not of a budget."""
+    with empty.serving():
+        empty.write_objectives(HEALTHY, chaos=RULES.replace("FAULT", "pod-cpu-hog"))
+        broken = engine("active", slo_break_glass=WHY)
+        refusal = "gate 'chaos' does not allow this chaos: the fault 'pod-delete' is not allowed"
+        eventually(lambda: refusal in empty.create(broken, "--dry-run=server"))
+        assert refusal in empty.create(broken)
+        empty.write_objectives(HEALTHY, chaos=RULES.replace("FAULT", "pod-delete"))
+        eventually(lambda: empty.create(broken, "--dry-run=server") == "")
+
+
 def test_without_the_service_there_is_no_chaos_and_deploys_go_on(empty: Gated) -> None:
     """Fail and Ignore; what runs can still be stopped."""
     with empty.serving():
@@ -170,4 +210,6 @@ def held_back(cluster: Gated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         eventually(lambda: "of the budget is left, 25 % is required" in tried())
     assert published() == 0
     eventually(lambda: "cannot be reached" in tried())
+    assert cluster.create(engine("active", slo_break_glass=WHY), "--dry-run=server") == ""
+    assert "cannot be reached" in cluster.create(engine("active", slo_break_glass=""), "--dry-run=server")
     assert run(["publish", "chaos", "--config-map", "slo-system/another", *where]) == 3

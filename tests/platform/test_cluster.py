@@ -30,19 +30,35 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         running.apply(SUPPORT / "operators.yaml", SUPPORT / "litmus.yaml")
         namespace = ROOT / "deploy" / "kubernetes" / "base" / "namespace.yaml"
         running.kubectl("apply", "--server-side", "-f", str(namespace))
+        running.kubectl("create", "namespace", SHOP)
         yield running
 
 
-def objects(server: ApiServer, size: str) -> list[dict[str, Any]]:
-    return [one for one in yaml.safe_load_all(rendered(server, size)) if one]
+def text_of(server: ApiServer, part: str) -> str:
+    """The manifests of a size, or of a folder of deploy that is applied as it is."""
+    if part in (*SIZES, "backstop"):
+        return rendered(server, part)
+    return "\n---\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "deploy" / part).glob("*.yaml")))
 
 
-@pytest.mark.parametrize("size", [*SIZES, "backstop"])
-def test_the_api_server_takes_every_object(server: ApiServer, size: str) -> None:
+def objects(server: ApiServer, part: str) -> list[dict[str, Any]]:
+    return [one for one in yaml.safe_load_all(text_of(server, part)) if one]
+
+
+def test_the_api_server_tells_which_version_of_kubernetes_it_is(server: ApiServer) -> None:
+    told = json.loads(server.kubectl("version", "-o", "json").stdout)
+    script = (ROOT / "scripts" / "platform-tools.sh").read_text(encoding="utf-8")
+    assert f"[kubernetes]={told['serverVersion']['gitVersion']} " in script
+    assert told["clientVersion"]["gitVersion"] == told["serverVersion"]["gitVersion"]
+    assert (told["serverVersion"]["major"], told["serverVersion"]["minor"]) == ("1", "35")
+
+
+@pytest.mark.parametrize("part", [*SIZES, "backstop", "chaos"])
+def test_the_api_server_takes_every_object(server: ApiServer, part: str) -> None:
     """Strictly: an unknown field is an error. Nothing is kept."""
     words = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-")
-    done = server.kubectl(*words, stdin=rendered(server, size))
-    assert len(done.stdout.splitlines()) == len(objects(server, size))
+    done = server.kubectl(*words, stdin=text_of(server, part))
+    assert len(done.stdout.splitlines()) == len(objects(server, part))
     assert "Warning" not in done.stderr
 
 
@@ -59,11 +75,8 @@ def test_pods_meet_the_restricted_standard_of_their_namespace(server: ApiServer,
             assert 'violates PodSecurity "restricted' in refused.stderr
 
 
-@pytest.mark.parametrize("size", [*SIZES, "backstop"])
-def test_kubeconform_finds_nothing(server: ApiServer, size: str, tmp_path: Path) -> None:
-    """By the schemas that this API server publishes; those of operators are not at hand."""
-    schemas = tmp_path / "schemas"
-    schemas.mkdir()
+def write_schemas(server: ApiServer, schemas: Path) -> None:
+    """What this API server publishes of its kinds, as kubeconform reads it."""
     published = json.loads(server.kubectl("get", "--raw", "/openapi/v2").stdout)["definitions"]
     published["io.k8s.apimachinery.pkg.util.intstr.IntOrString"] = {"type": ["integer", "string"]}
     for definition in published.values():
@@ -75,15 +88,78 @@ def test_kubeconform_finds_nothing(server: ApiServer, size: str, tmp_path: Path)
             group = f"{kind['group'].split('.')[0]}-" if kind["group"] else ""
             schema = {"$ref": f"_definitions.json#/definitions/{name}"}
             (schemas / f"{kind['kind']}-{group}{kind['version']}.json".lower()).write_text(json.dumps(schema))
-    manifest = tmp_path / "manifest.yaml"
-    manifest.write_text(rendered(server, size))
+
+
+MISTAKES = {"chaos": ("roleRef:", "roleReference:")}
+"""For a part, a field and what it becomes when it is written wrong; readOnlyRootFilesystem of the others."""
+
+
+@pytest.mark.parametrize("part", [*SIZES, "backstop", "chaos"])
+def test_kubeconform_finds_nothing(server: ApiServer, part: str, tmp_path: Path) -> None:
+    """Of operators, Litmus' as well, the tests have names alone: no schema of their fields is at hand."""
+    schemas, manifest = tmp_path / "schemas", tmp_path / "manifest.yaml"
+    schemas.mkdir()
+    write_schemas(server, schemas)
+    manifest.write_text(text_of(server, part))
     operators = "ServiceMonitor,Certificate,Issuer"
     where = f"{schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
     words = ("-summary", "-schema-location", where, "-skip", operators)
     done = run("kubeconform", *words, manifest)
     assert "Invalid: 0, Errors: 0" in done.stdout
-    manifest.write_text(rendered(server, size).replace("readOnlyRootFilesystem", "readOnlyRoot"))
-    assert "readOnlyRoot" in run("kubeconform", *words, manifest, check=False).stdout
+    right, wrong = MISTAKES.get(part, ("readOnlyRootFilesystem:", "readOnlyRoot:"))
+    manifest.write_text(text_of(server, part).replace(right, wrong))
+    assert wrong.strip(":") in run("kubeconform", *words, manifest, check=False).stdout
+
+
+def rules_of(server: ApiServer, account: str, namespace: str) -> set[tuple[str, str, str]]:
+    """Group, resource and verb of all that an account may do in a namespace, as the API server tells itself."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    who = (f"--as=system:serviceaccount:{SHOP}:{account}", "--as-group=system:authenticated")
+    told = server.kubectl(
+        "create", *who, "--validate=false", "-o", "json", "-f", "-", stdin=yaml.safe_dump(review)
+    ).stdout
+    return {
+        (group, resource, verb)
+        for rule in json.loads(told)["status"]["resourceRules"]
+        for group in rule.get("apiGroups", ())
+        for resource in rule.get("resources", ())
+        for verb in rule["verbs"]
+    }
+
+
+GUARD_MAY = {
+    ("litmuschaos.io", "chaosengines", "create"),
+    ("litmuschaos.io", "chaosengines", "get"),
+    ("litmuschaos.io", "chaosengines", "patch"),
+    ("litmuschaos.io", "chaosresults", "get"),
+    ("", "pods", "list"),
+    ("coordination.k8s.io", "leases", "create"),
+    ("coordination.k8s.io", "leases", "get"),
+    ("coordination.k8s.io", "leases", "update"),
+}
+
+
+def test_a_guard_may_do_what_a_run_does_and_nothing_more(server: ApiServer) -> None:
+    """That it suffices is shown by the runs of test_chaos.py and of the image, which have no other permissions."""
+    server.apply(ROOT / "deploy" / "chaos" / "rbac.yaml")
+    try:
+        anybody = rules_of(server, "somebody", SHOP)
+        assert rules_of(server, "slo-chaos-guard", SHOP) - anybody == GUARD_MAY
+        assert rules_of(server, "slo-chaos-guard", "slo-system") == anybody
+        fault = rules_of(server, "litmus-admin", SHOP) - anybody
+        assert ("", "pods", "deletecollection") in fault
+        assert not {(group, resource) for group, resource, _ in fault} & {
+            ("", "secrets"),
+            ("coordination.k8s.io", "leases"),
+        }
+        assert not [verb for _, _, verb in fault | GUARD_MAY if verb in ("*", "escalate", "bind", "impersonate")]
+        assert rules_of(server, "litmus-admin", "slo-system") == anybody
+    finally:
+        server.kubectl("delete", "-f", str(ROOT / "deploy" / "chaos" / "rbac.yaml"))
 
 
 @pytest.mark.parametrize("form", ["cluster-policies", "cel"])
