@@ -178,10 +178,11 @@ def deployment(image: str = "nginx:1.29.3", **annotations: str) -> dict[str, Any
 
 
 def engine(state: str | None, name: str = "frontend-chaos", **annotations: str) -> dict[str, Any]:
+    lasts = {"name": "TOTAL_CHAOS_DURATION", "value": "30"}
     spec: dict[str, Any] = {
         "appinfo": {"appns": SHOP, "applabel": "app=frontend", "appkind": "deployment"},
         "chaosServiceAccount": "litmus-admin",
-        "experiments": [{"name": "pod-delete", "spec": {"components": {"env": []}}}],
+        "experiments": [{"name": "pod-delete", "spec": {"components": {"env": [lasts]}}}],
     }
     if state is not None:
         spec["engineState"] = state
