@@ -97,14 +97,23 @@ class Scene:
     def lease(self) -> LeaseView:
         return view_of(self.cluster.lease(self.namespace, self.lease_name))
 
-    def write(self, begin: int, end: int, *, bad: int = 1) -> None:
-        [objective] = load_objectives(OBJECTIVES.partition("gates:")[0])
+    def write(self, begin: int, end: int, *, bad: int = 1, name: str = "availability") -> None:
+        """name: of the objective."""
+        [objective] = load_objectives(OBJECTIVES.partition("gates:")[0].replace("availability", name))
         with Ledger(str(self.folder / "slo.db"), create=True) as ledger:
             epoch = ledger.begin_epoch(objective.id, begin, indicator_text(objective))
             for start in range(begin, end, 720):
                 stretch = steady(Interval(start, min(start + 720, end)), bad=bad)
                 ledger.write([Write(epoch, {(): stretch}, checkpoint=Checkpoint.at_start(stretch.end))])
         self.counted_until = end
+
+    def promise_as_well(self, name: str) -> None:
+        """One more objective, which the gate names, too, with as long a history."""
+        file = self.folder / "objectives.yaml"
+        text, objective = file.read_text(), OBJECTIVES.splitlines()[2]
+        text = text.replace(objective, f"{objective}\n{objective.replace('availability', name)}")
+        file.write_text(text.replace("[cloudshop/availability]", "[cloudshop/*]"))
+        self.write(self.counted_until - 1440, self.counted_until, name=name)
 
     def write_next_minute(self, *, bad: int) -> None:
         """The one after those that the ledger has, which may not be over yet."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.platform.chaos_scene import Scene, finished
+from tests.platform.chaos_scene import SLO, Scene, finished
 from tests.support.held import Asked, Way, way_to
 from tests.support.litmus import PlayedOperator
 
@@ -134,6 +134,32 @@ def test_killed_while_it_finishes_what_another_left(scene: Scene, way: Way, oper
     second.communicate()
     hold.drop()
     check_what_follows(STEPS["it runs"], scene, operator)
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_killed_between_the_leases_of_two_objectives(
+    answered: bool, scene: Scene, way: Way, operator: PlayedOperator
+) -> None:
+    """All of them or none: a half is found, and given back."""
+    scene.promise_as_well("other")
+    both = ("--slo", SLO, "--slo", "cloudshop/other")
+    hold = way.hold(
+        lambda asked: writes_lease(asked, held=True) and '"slo-objective": "cloudshop/other"' in asked.body,
+        answered=answered,
+    )
+    process = scene.start(*both)
+    hold.until_held()
+    process.kill()
+    process.communicate()
+    hold.drop()
+    assert (scene.lease().holder != "", operator.runs) == (True, [])
+    scene.kubeconfig = scene.server.kubeconfig
+    code, [found, own], said = scene.run(*both)
+    assert (found["recovered"], found["outcome"]) == (True, "not_started"), said
+    assert (code, own["outcome"]) == (0, "completed"), said
+    assert [one["slo"] for one in own["budgets"]] == [SLO, "cloudshop/other"]
+    assert operator.runs == [own["run"]]
+    assert scene.lease().holder == ""
 
 
 def test_an_engine_that_changes_between_the_check_and_the_start_is_not_started(
