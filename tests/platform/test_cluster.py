@@ -258,6 +258,21 @@ def test_the_doctor_tells_a_cluster_with_nothing_from_one_with_everything(
     assert lame["found"] == f"{OURS[0]} is not ready; {OURS[1]} only audits"
 
 
+def test_the_doctor_learns_from_the_policy_who_signs(
+    cluster: Gated, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without cosign, so that what would be run is told."""
+    cluster.server.apply(POLICIES / "cluster-policies" / "verify-image-signature.yaml")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    image = "ghcr.io/votre-org/cloudshop/slo:0.1.0"
+    slo(["doctor", "--kubeconfig", str(cluster.server.kubeconfig), "--image", image, "-o", "json", "--timeout", "60"])
+    checks = {one["check"]: one for one in json.loads(capsys.readouterr().out)["checks"]}
+    signed = checks["the images are signed"]
+    assert (signed["state"], signed["found"]) == ("unknown", "cosign is not on PATH")
+    assert "/.github/workflows/docker-ci.yml@refs/heads/main" in signed["cure"]
+    assert signed["cure"].endswith(f" {image}")
+
+
 def test_a_missing_right_is_no_denied_pod(cluster: Gated, capsys: pytest.CaptureFixture[str]) -> None:
     """Who may look and not create is told so, not that all is well."""
     cluster.server.kubectl("create", "serviceaccount", "looker", "-n", "default")
