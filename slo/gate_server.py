@@ -72,6 +72,13 @@ class GateServer:
             raise self._refusal(status, content_type, body)
         return body
 
+    def post(self, path: str, told: Mapping[str, Any], *, timeout_seconds: float) -> None:
+        """Something told to another one of its routes, which has no answer to give. Raises as `ask` does."""
+        path = urlsplit(self.url).path.rstrip("/") + path
+        status, content_type, body = self._answered(path, timeout_seconds, told, _MOST_BYTES)
+        if status != 204:
+            raise self._refusal(status, content_type, body)
+
     def _answered(
         self, path: str, timeout_seconds: float, told: Mapping[str, Any] | None, most_bytes: int
     ) -> tuple[int, str, bytes]:

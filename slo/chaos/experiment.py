@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slo.chaos.affordability import Exposure
+from slo.chaos.announcing import Announcing
 from slo.chaos.engine import EngineSpec
 from slo.chaos.guarding import Ended
 from slo.chaos.machine import Outcome, Phase, Run
@@ -91,7 +92,8 @@ class ExperimentGuard:
         self._run: Run | None = None
         self._before: Reading | None = None
         self._last: Reading | None = None
-        self._readings = 0
+        self._announcing: Announcing | None = None
+        self._readings, self._is_seen = 0, False
         self._in_method = False
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -116,6 +118,7 @@ class ExperimentGuard:
             return
         self._record = _record(run, began, self._by, self._plan)
         self._run = self._record.start(self._now())
+        self._announcing = Announcing(self._budget, self._record.faults, now=self._now, say=self._say)
 
     def begin_method(self) -> None:
         """Look again, as a hypothesis may have taken its time, and from now on every few seconds."""
@@ -125,6 +128,7 @@ class ExperimentGuard:
         if why := self._look(Patience(blind_seconds=0.0)):
             self._stop(why)
             return
+        self._announce()
         with self._lock:
             self._run = replace(self._run, asked_at=self._now(), phase=Phase.RUNNING, was_running=True)
             self._in_method = True
@@ -205,6 +209,7 @@ class ExperimentGuard:
         while not self._over.wait(pause):
             why = self.stopped or self._overrun() or self._look(patience)
             if not why:
+                self._announce()
                 continue
             self._stop(why)
             pause = _SIGNALLED_AGAIN_SECONDS
@@ -212,6 +217,11 @@ class ExperimentGuard:
                 if not self._in_method:
                     return
                 self._leave()
+
+    def _announce(self) -> None:
+        """Where the last look was answered: a service that is silent is not waited for once more."""
+        if self._announcing is not None and self._is_seen:
+            self._announcing.renew()
 
     def _overrun(self) -> str:
         assert self._run is not None
@@ -230,7 +240,7 @@ class ExperimentGuard:
             trouble = str(error)
         except Exception as error:  # whatever goes wrong, it is no reading
             trouble = f"the service could not be asked: {type(error).__name__}"
-        at = self._now()
+        at, self._is_seen = self._now(), reading is not None
         if reading is not None:
             self._run = replace(self._run, last_reading_at=at)
         return objection(self._run.reserved, reading, trouble, self._run.last_reading_at, at, patience)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from slo.chaos.announcing import Announcing
 from slo.chaos.cluster import Cluster, Document
 from slo.chaos.lease import LeaseLostError, Leases
 from slo.chaos.machine import Action, EngineView, Limits, Outcome, Phase, Run, Seen, left, refused, started, step
@@ -65,6 +66,7 @@ class Guarding:
         self._now = now
         self._say = say
         self._interrupted = interrupted
+        self._announcing = Announcing(budget, record.faults, now=now, say=say)
         self._is_leased = True
         self._last: Reading | None = None
 
@@ -87,8 +89,11 @@ class Guarding:
         while run.phase is not Phase.DONE:
             self._renew()
             before = run
-            run, action = step(run, self._look(), self._now(), self._limits)
+            seen, at = self._look(), self._now()
+            run, action = step(run, seen, at, self._limits)
             self._tell(before, run)
+            if run.phase in (Phase.RUNNING, Phase.HALTING) and run.last_reading_at == at:
+                self._announcing.renew()
             if action is Action.START:
                 run = self._started(run, version)
             elif action is Action.STOP:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -33,6 +33,9 @@ class BudgetSource(Protocol):
 
     def read(self, told: Mapping[str, Any] | None = None) -> Reading:
         """The newest; told: what a service is to keep with its decision. Raises SLOError where it cannot be had."""
+
+    def tell(self, faults: Sequence[str]) -> None:
+        """A run with these faults goes on, for dashboards of a service. Raises SLOError where that is not heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from slo.window import minute_of
 
 _MOST_METRICS_BYTES = 64 * 2**20
 _MOST_REPORT_BYTES = 4 * 2**20
+_TELLING_SECONDS = 2.0
 _AT_ONCE = 10
 """Objectives that one request may name."""
 _NO_REPORT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, UsageError)
@@ -47,6 +48,11 @@ class ServiceBudget:
         except TimeoutError:
             waited = f"{self.timeout_seconds:g} s"
             raise SourceUnreachableError(f"{self.server.url} gave no whole answer within {waited}") from None
+
+    def tell(self, faults: Sequence[str]) -> None:
+        """As in BudgetSource. Waits little: whoever watches a run has more urgent things to do."""
+        path = f"/gates/{quote(self.gate, safe='')}/chaos?{urlencode([('slo', slo) for slo in self.slos])}"
+        self.server.post(path, {"faults": list(faults)}, timeout_seconds=min(self.timeout_seconds, _TELLING_SECONDS))
 
     def _read(self, told: Mapping[str, Any] | None) -> Reading:
         decision = self.server.ask(self.gate, self.slos, timeout_seconds=self.timeout_seconds, told=told)

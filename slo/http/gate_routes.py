@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from slo.chaos.rules_document import rules_document
 from slo.http.asking import flag, json_object, parameters, single
+from slo.http.chaos_runs import MOST_FAULTS, faults_of
 from slo.http.described import SLO, body, in_path, parameter, responses
 from slo.http.given import Given, Reply
 from slo.http.problem import bad_request, not_found
@@ -18,6 +19,12 @@ from slo.http.roles import Permission
 from slo.http.service import Service
 from slo.http.table import Operation
 from slo.record import CallerEntry
+
+_TOLD = {
+    "type": "object",
+    "required": ["faults"],
+    "properties": {"faults": {"type": "array", "minItems": 1, "maxItems": MOST_FAULTS, "items": {"type": "string"}}},
+}
 
 
 def operations(service: Service) -> Sequence[Operation]:
@@ -53,6 +60,18 @@ def operations(service: Service) -> Sequence[Operation]:
             description={
                 "parameters": in_path("gate"),
                 **responses({200: ("Its rules, null without any.", "ChaosRules")}, [404]),
+            },
+        ),
+        Operation(
+            method="POST",
+            path="/gates/{gate}/chaos",
+            needs=Permission.GUARD,
+            handler=_Tell(service),
+            summary="A chaos run goes on; slo_chaos_run_active is 1 for a minute, unless it is told again",
+            description={
+                "parameters": [*in_path("gate"), SLO],
+                **body(_TOLD),
+                **responses({204: ("It is told.", "")}, [404, 413, 415, 429]),
             },
         ),
         Operation(
@@ -126,6 +145,27 @@ class _Chaos:
             raise not_found(f"there is no gate {name[:100]!r}")
         document = rules_document(name, gates[name].gate.chaos)
         return Response(orjson.dumps(document), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+class _Tell:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, request: Request) -> ASGIApp:
+        service = self._service
+        slos = parameters(request, ("slo",)).get("slo", ())
+        service.writes.take(request.scope["slo.caller"])
+        faults = faults_of(await json_object(request))
+        name, gates = request.path_params["gate"], service.deciding.snapshot.gates
+        if name not in gates:
+            raise not_found(f"there is no gate {name[:100]!r}")
+        known = gates[name].verdicts
+        if unknown := [slo for slo in slos if slo not in known]:
+            raise not_found(f"the gate {name!r} asks about no objective {unknown[0][:200]!r}")
+        if not slos:
+            raise bad_request("whose budget is spent? add ?slo=ID")
+        service.chaos_runs.tell(slos, faults)
+        return Response(status_code=204)
 
 
 class _Post:

@@ -103,6 +103,7 @@ async def _lines(service: Service) -> list[str]:
         lines += family("slo_gate_allowed", "gauge", "Whether the gate, asked as a whole, lets through: 1 or 0.")
         for given in await service.deciding.every():
             lines.append(sample("slo_gate_allowed", {"gate": given.decision.gate}, int(given.decision.allowed)))
+        lines += service.chaos_runs.lines(service.deciding.snapshot)
     lines += family("slo_healthy", "gauge", "Whether a part of the service works: 1 or 0; see /readyz.")
     lines += [sample("slo_healthy", {"part": name}, int(not text)) for name, text in service.problems().items()]
     lines += service.requests.lines()

@@ -19,6 +19,8 @@ class Permission(Enum):
     """reports, the page, metrics, the record"""
     DECIDE = "decide"
     """decisions that are recorded with their caller"""
+    GUARD = "guard"
+    """to tell of chaos that goes on"""
     OVERRIDE = "override"
     """break-glass"""
     ADMIN = "admin"
@@ -33,7 +35,7 @@ ROLES = MappingProxyType(
         "none": frozenset({Permission.NOTHING}),
         "read": _READ,
         "decide": _DECIDE,
-        "guard": _READ | _DECIDE,
+        "guard": _READ | _DECIDE | {Permission.GUARD},
         "override": _READ | _DECIDE | {Permission.OVERRIDE},
         "admin": frozenset(Permission),
     }

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from slo.clock import utc_now
 from slo.http.auth import Authentication
+from slo.http.chaos_runs import ChaosRuns
 from slo.http.counters import Requests
 from slo.http.deciding import Deciding
 from slo.http.limits import LOOPBACK_HOSTS, WriteLimit
@@ -68,6 +69,7 @@ class Service:
         self.deciding = Deciding(record, now=now)
         self.requests = Requests()
         self.writes = WriteLimit(self.rules.writes_per_second, now_seconds=time.monotonic)
+        self.chaos_runs = ChaosRuns(now_seconds=time.monotonic)
         self.stopping = False
         self.ledger = ledger
         self._collector = collector

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from slo.chaos_calls import chaos_told, experiment_told
@@ -225,10 +226,13 @@ def test_an_experiment_stops_when_the_gate_turns(
 
 
 def test_an_experiment_stops_when_it_costs_more_than_was_reserved(shop: LiveShop, tmp_path: Path) -> None:
-    with experiment(tmp_path, {"gate": "open", "url": shop.url, **QUICK}, seconds=FOR_EVER) as run:
+    arguments = {"gate": "open", "url": shop.url, "fault": "pod-delete", **QUICK}
+    with experiment(tmp_path, arguments, seconds=FOR_EVER) as run:
         wait_until(lambda: run.begun)
         shop.hurt(100)
         assert run.process.poll() is None
+        told = f'slo_chaos_run_active{{team="shop",slo="{WEEK}",slo_service="cloudshop",fault="pod-delete"}} 1'
+        assert told in httpx.get(f"{shop.url}/metrics", timeout=60).text.splitlines()
         shop.hurt(900)
         why = stopped(run)
         (entry,) = run.journal()["slo_gates"]

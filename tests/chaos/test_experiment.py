@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from slo.chaos.experiment_terms import read_arguments
 from slo.chaos.reading import Reading
 from slo.chaos.service_budget import ServiceBudget, chaos_rules
 from slo.clock import parse_time, utc_now
-from slo.errors import SourceError
+from slo.errors import SourceError, SourceUnreachableError
 from slo.gate_server import GateServer
 from slo.window import minute_of
 from tests.chaos.live_shop import WEEK
@@ -50,6 +50,9 @@ class Played:
 
     def read(self, told: Mapping[str, Any] | None = None) -> Reading:
         return self.readings.pop(0)
+
+    def tell(self, faults: Sequence[str]) -> None:
+        raise SourceUnreachableError("nobody there")
 
 
 def guard_of(source: Played, now: Callable[[], datetime], left: threading.Event) -> ExperimentGuard:

@@ -33,6 +33,7 @@ OPERATIONS = [
     "GET /budget/{service}/{name}",
     "GET /decisions",
     "GET /gates/{gate}/chaos",
+    "POST /gates/{gate}/chaos",
     "GET /gates/{gate}/override",
     "POST /gates/{gate}/override",
     "DELETE /gates/{gate}/override/{number}",

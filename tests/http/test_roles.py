@@ -11,7 +11,7 @@ import pytest
 from slo.clock import format_time
 from tests.http.shop import AT, Shop, running_shop
 
-ROLES = ("", "read", "decide", "override", "admin")
+ROLES = ("", "read", "decide", "guard", "override", "admin")
 REVIEW = {
     "apiVersion": "admission.k8s.io/v1",
     "kind": "AdmissionReview",
@@ -40,6 +40,7 @@ MATRIX: dict[str, tuple[str, str, object, set[str]]] = {
     "GET /slo/{service}/{name}": ("GET", "/slo/cloudshop/week", None, READERS),
     "GET /static/{name}": ("GET", "/static/page.css", None, READERS),
     "POST /gates/{gate}": ("POST", "/gates/open", {}, DECIDERS),
+    "POST /gates/{gate}/chaos": ("POST", "/gates/open/chaos?slo=cloudshop/week", {"faults": ["x"]}, {"guard", "admin"}),
     "POST /admission/{gate}": ("POST", "/admission/open", REVIEW, DECIDERS),
     "POST /gates/{gate}/override": ("POST", "/gates/open/override", OVERRIDE, {"override", "admin"}),
     "GET /corrections": ("GET", "/corrections", None, READERS),
