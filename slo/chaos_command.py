@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from slo.chaos_settings import ChaosSettings, check_poll, check_settle, check_ttl
 from slo.clock import utc_now
 from slo.commands import Result, chosen_files, listed
-from slo.errors import UsageError
+from slo.errors import SLOError, UsageError
 from slo.kubernetes_names import object_name_of
 from slo.settings import Settings, load_settings
 from slo.user_name import user_name
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from slo.chaos.cluster import Cluster, Document
     from slo.chaos.engine import EngineSpec
     from slo.chaos.reading import BudgetSource
-    from slo.chaos.report import RunReport
-    from slo.chaos.runs import Guard, MakeBudget, Refused
+    from slo.chaos.runs import Guard, MakeBudget
     from slo.gate import Gate
     from slo.governance import ChaosRules
 
@@ -78,31 +77,30 @@ def _plan(arguments: Namespace, settings: Settings, document: Document) -> Resul
 
 
 def _run(arguments: Namespace, settings: Settings, document: Document) -> Result:
-    from slo.chaos.report import report_document
-    from slo.chaos.runs import Refused, guarded_run, read_wanted
+    from slo.chaos.outcomes import check_place, is_passed, keep, text_of
+    from slo.chaos.runs import guarded_run, read_wanted
 
     if arguments.server is None and (arguments.demo or arguments.data or arguments.prometheus):
         raise UsageError("a run is watched over a ledger or a service: give --ledger DSN or --server URL")
+    if arguments.report is not None:
+        check_place(arguments.report)
     engine = read_wanted(document)
+    texts: list[str] = []
+    errors: list[str] = []
+    code = REFUSED
     with _interruptions() as interrupted:
         guard, slos = _guard(arguments, settings, engine, interrupted)
         how = _how(arguments, settings)
-        cluster = _cluster(how)
-        namespace = how.lease_namespace or engine.namespace
-        texts, documents, code = [], [], REFUSED
-        for one in guarded_run(guard, cluster, document, slos, namespace):
-            if isinstance(one, Refused):
-                texts.append(_refused_text(one))
-                documents.append(_refused_document(one))
-            else:
-                texts.append(_report_text(one))
-                documents.append(report_document(one))
-                code = STARTED if one.is_passed and not one.recovered else REFUSED
-    if arguments.report is not None:
-        _write(arguments.report, documents[-1])
-    if arguments.output == "json":
-        return Result("".join(json.dumps(one, allow_nan=False) + "\n" for one in documents), code)
-    return Result("".join(texts), code)
+        try:
+            for end in guarded_run(guard, _cluster(how), document, slos, how.lease_namespace or engine.namespace):
+                texts.append(text_of(end, arguments.output))
+                code = STARTED if is_passed(end) else REFUSED
+                if arguments.report is not None and (why := keep(end, arguments.report)):
+                    errors.append(why)
+        except SLOError:  # what was finished before that is told all the same
+            sys.stdout.write("".join(texts))
+            raise
+    return Result("".join(texts), code, tuple(errors))
 
 
 def _guard(
@@ -251,31 +249,6 @@ def _say(message: str) -> None:
     from slo.render.text import printable
 
     print(f"slo: {printable(without_password(message))}", file=sys.stderr, flush=True)
-
-
-def _refused_text(refused: Refused) -> str:
-    from slo.chaos.telling import plan_text
-
-    return plan_text(refused.plan, refused.refusals, looked=True)
-
-
-def _refused_document(refused: Refused) -> dict[str, Any]:
-    from slo.chaos.telling import plan_document
-
-    return plan_document(refused.plan, refused.refusals)
-
-
-def _report_text(report: RunReport) -> str:
-    from slo.chaos.report import report_text
-
-    return report_text(report)
-
-
-def _write(file: Path, document: dict[str, Any]) -> None:
-    from slo.whole_file import whole_file
-
-    with whole_file(file) as opened:
-        opened.write(json.dumps(document, allow_nan=False, indent=2).encode() + b"\n")
 
 
 COMMANDS: dict[str, Callable[[Namespace], Result]] = {"chaos": chaos}

@@ -91,8 +91,10 @@ def test_a_guard_that_was_killed_is_followed_by_one_that_finishes_or_halts_its_r
     if not goes_on:
         operator.lasts_seconds = 0
         scene.until(lambda: scene.engine["status"]["engineStatus"] == "completed")
-    code, documents, said = scene.run()
+    code, documents, said = scene.run("--report", str(scene.folder / "report.json"))
     found = documents[0]
+    assert json.loads((scene.folder / f"report-{found['run']}.json").read_text()) == found
+    assert json.loads((scene.folder / "report.json").read_text()) == documents[1]
     assert (found["recovered"], found["outcome"]) == (True, "halted" if goes_on else "completed"), said
     if goes_on:
         assert (code, documents[1]["may_start"]) == (1, False)
@@ -168,6 +170,41 @@ def test_what_the_rules_do_not_list_is_refused(scene: Scene) -> None:
     assert code == 1
     assert "the fault 'pod-delete' is not allowed" in refused["refusals"][0]
     assert scene.engine["spec"]["engineState"] == "stop"
+
+
+def test_a_report_that_could_not_be_written_is_told_before_anything_starts(scene: Scene) -> None:
+    code, documents, said = scene.run("--report", str(scene.folder / "none" / "report.json"))
+    assert (code, documents) == (2, [])
+    assert "--report: " in said
+    assert scene.engine["spec"]["engineState"] == "stop"
+
+
+def test_a_report_that_cannot_be_written_any_more_is_printed_all_the_same(
+    scene: Scene, operator: PlayedOperator
+) -> None:
+    operator.lasts_seconds = 600
+    place = scene.folder / "reports"
+    place.mkdir()
+    process = scene.start("--report", str(place / "report.json"))
+    scene.until_running()
+    place.rmdir()
+    operator.lasts_seconds = 0
+    code, [report], said = finished(process)
+    assert (code, report["outcome"]) == (0, "completed"), said
+    assert "report.json: cannot be written" in said
+
+
+def test_what_was_finished_is_told_where_the_budget_is_lost_after_that(scene: Scene, operator: PlayedOperator) -> None:
+    """The run of a killed guard is halted; for its own the next one lacks the ledger."""
+    operator.lasts_seconds = 600
+    process = scene.start()
+    scene.until_running()
+    process.kill()
+    process.communicate()
+    (scene.folder / "slo.db").rename(scene.folder / "gone.db")
+    code, [found], said = scene.run()
+    assert (code, found["recovered"], found["outcome"]) == (3, True, "halted"), said
+    assert scene.engine["status"]["engineStatus"] == "stopped"
 
 
 def test_without_a_cluster_nothing_is_begun(scene: Scene) -> None:
