@@ -148,9 +148,9 @@ def test_what_each_role_may() -> None:
         "none": set(),
         "read": {"ask", "read"},
         "decide": {"ask", "decide"},
-        "guard": {"ask", "read", "decide"},
+        "guard": {"ask", "read", "decide", "guard"},
         "override": {"ask", "read", "decide", "override"},
-        "admin": {"ask", "read", "decide", "override", "admin"},
+        "admin": {"ask", "read", "decide", "override", "guard", "admin"},
     }
 
 

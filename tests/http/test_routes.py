@@ -298,7 +298,7 @@ def test_the_description_has_every_route(shop: Shop, client: httpx.Client) -> No
         "/decisions": ["get"],
         "/gates": ["get"],
         "/gates/{gate}": ["get", "post"],
-        "/gates/{gate}/chaos": ["get"],
+        "/gates/{gate}/chaos": ["get", "post"],
         "/gates/{gate}/override": ["get", "post"],
         "/gates/{gate}/override/{number}": ["delete"],
         "/healthz": ["get"],
