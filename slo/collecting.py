@@ -27,11 +27,13 @@ _STANDBY_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectedSource:
-    """One server (or set of scraped targets) and how to read it. lag_seconds: None to learn it."""
+    """One server (or set of scraped targets) and how to read it. lag_seconds: None to learn it. trouble: why nothing
+    comes from it at present, though it can be read."""
 
     reader: SampleReader
     lag_seconds: float | None = None
     rereads: bool = True
+    trouble: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,7 @@ def _scraped(arguments: Namespace, stack: ExitStack) -> dict[str, CollectedSourc
     targets = [ScrapeTarget.parse(text) for text in arguments.scrape]
     interval = check_duration(arguments.scrape_interval, "--scrape-interval")
     scraper = stack.enter_context(Scraper(targets, interval_seconds=interval))
-    return {"": CollectedSource(reader=scraper, lag_seconds=0.0, rereads=False)}
+    return {"": CollectedSource(reader=scraper, lag_seconds=0.0, rereads=False, trouble=scraper.trouble)}
 
 
 def veto_evaluator(

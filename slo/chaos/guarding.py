@@ -68,6 +68,7 @@ class Guarding:
         self._interrupted = interrupted
         self._announcing = Announcing(budget, record.faults, now=now, say=say)
         self._is_leased = True
+        self._stop_trouble = ""
         self._last: Reading | None = None
 
     def start(self, version: str) -> Ended:
@@ -110,9 +111,11 @@ class Guarding:
                 reading = self._last = self._budget.read()
             except SLOError as error:
                 trouble = str(error)
+            except Exception as error:  # a guard that ends by an oversight would leave chaos alone
+                trouble = f"the budget could not be read: unexpected {type(error).__name__}: {error}"
         try:
             engine = self._engine()
-        except ClusterError:
+        except Exception:  # likewise, what cannot be understood is not seen
             is_reachable, engine = False, None
         else:
             is_reachable = True
@@ -147,10 +150,15 @@ class Guarding:
         return run
 
     def _stop(self) -> None:
+        """This engine and no other of its name: with the uid the API server refuses where it is another one."""
+        trouble = ""
         try:
-            self._patch({"spec": {"engineState": "stop"}})
+            self._patch({"metadata": {"uid": self._record.uid}, "spec": {"engineState": "stop"}})
         except ClusterError as error:
-            self._say(f"the engine cannot be told to stop: {error}; trying again")
+            trouble = f"the engine cannot be told to stop: {error}; trying again"
+        if trouble not in ("", self._stop_trouble):
+            self._say(trouble)
+        self._stop_trouble = trouble
 
     def _patch(self, patch: Document) -> None:
         self._cluster.patch_engine(self._record.namespace, self._record.name, patch)

@@ -189,6 +189,9 @@ def _halting(run: Run, seen: Seen, at: datetime, limits: Limits) -> tuple[Run, A
     engine = seen.engine
     assert run.halted_at is not None
     waited = (at - run.halted_at).total_seconds()
+    if not seen.is_reachable and waited <= limits.give_up_seconds:
+        # Who cannot look at the engine may still be able to stop it, such as a guard that may not list pods any more.
+        return replace(run, ignored=run.ignored or waited > limits.confirm_seconds), Action.STOP
     if seen.is_reachable:
         if engine is None or engine.run != run.id:
             return _done(run, Outcome.LOST if run.was_running else Outcome.NOT_STARTED, at, "")

@@ -112,9 +112,8 @@ class Publishing(Follower):
 
     def cycled(self, results: Sequence[CycleResult]) -> None:
         """As in Follower."""
-        self._failures = {
-            slo: without_password(str(error)) for result in results for slo, error in result.failures.items()
-        }
+        failures = self._troubles() | {slo: str(error) for one in results for slo, error in one.failures.items()}
+        self._failures = {slo: without_password(text) for slo, text in failures.items()}
         evaluated = self._publish(keep_counters=True)
         if self._ledger is not None:
             self._notices.consider(evaluated, self._ledger)
@@ -132,6 +131,12 @@ class Publishing(Follower):
         self._memory = None
         self.read_files()
         self._channel.send("status", status_facts(self._status(None, error)))
+
+    def _troubles(self) -> dict[str, str]:
+        """Of objectives whose source has nothing to give."""
+        assert self._plan is not None
+        troubles = {name: source.trouble() for name, source in self._plan.sources.items()}
+        return {one.id: troubles[one.prometheus] for one in self._plan.objectives if troubles.get(one.prometheus)}
 
     def _look_for_incidents(self, evaluated: Sequence[Evaluation], ledger: Ledger) -> None:
         """They come with the next snapshot: nobody waits for them."""

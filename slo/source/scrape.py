@@ -91,6 +91,16 @@ class Scraper:
         with self._scraped:
             return {state.target.place: state.reason for state in self._states if state.reason is not None}
 
+    def trouble(self) -> str:
+        """Why nothing at all is to be had, once every target's last scrape failed; else "". One that is down is no
+        trouble here: its minutes are not covered, and that is told where they count."""
+        problems = self.problems()
+        if len(problems) < len(self._states):
+            return ""
+        state = self._states[0]
+        which = "" if len(self._states) == 1 else f"none of {len(self._states)} targets can be scraped, such as "
+        return f"{which}{state.target.url}: {problems[state.target.place]}"
+
     def scrape_once(self, at_ms: int | None = None) -> None:
         """Scrape every target once, now; at_ms: the time to stamp the samples with instead of the clock's."""
         with ThreadPoolExecutor(len(self._states)) as executor:

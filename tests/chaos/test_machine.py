@@ -50,7 +50,8 @@ def new_run() -> Run:
 
 @dataclass
 class World:
-    """Litmus and a guard, five seconds at a time. What goes wrong is set from outside."""
+    """Litmus and a guard, five seconds at a time. What goes wrong is set from outside. is_told: whether the engine
+    can be told what to do where it cannot be looked at."""
 
     run: Run = field(default_factory=new_run)
     engine: EngineView | None = IDLE
@@ -59,6 +60,7 @@ class World:
     has_operator: bool = True
     obeys: bool = True
     is_reachable: bool = True
+    is_told: bool = False
     is_readable: bool = True
     bad: int = 0
     closed: str = ""
@@ -83,7 +85,7 @@ class World:
         self._operate()
         self.run, action = step(self.run, self.look(), self.at, LIMITS)
         self.actions.append(action)
-        if self.is_reachable and self.engine:
+        if (self.is_reachable or self.is_told) and self.engine:
             if action is Action.START:
                 self.engine = replace(self.engine, state="active", run=self.run.id)
             elif action is Action.STOP:
@@ -154,6 +156,18 @@ def test_nothing_starts_without_a_decision_a_reading_a_lease_and_an_idle_engine(
     assert (run.outcome, run.halt) == (Outcome.NOT_STARTED, told)
     assert world.actions == [Action.FINISH]
     assert world.engine == before
+
+
+def test_an_engine_that_can_only_be_told_to_stop_is_stopped() -> None:
+    world = World(lasts_seconds=3600, is_told=True).until_running()
+    world.is_reachable, since = False, world.at
+    while world.engine is None or world.engine.state == "active":
+        world.tick()
+    assert (world.at - since).total_seconds() < 60
+    world.is_reachable = True
+    run = world.until_done()
+    assert run.outcome is Outcome.HALTED
+    assert "the cluster could not be reached since" in run.halt
 
 
 @pytest.mark.parametrize(

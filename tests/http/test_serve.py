@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -69,6 +70,24 @@ def test_it_answers_reads_its_files_again_and_ends_when_told(tmp_path: Path, opt
         assert running.process.wait(60) == 0
         assert not any(Path(f"/proc/{pid}").exists() for pid in collectors)
     assert (tmp_path / "slo-record.db").exists()
+
+
+def test_targets_that_are_all_gone_are_amiss_until_one_is_back(tmp_path: Path) -> None:
+    file = tmp_path / "o.yaml"
+    file.write_text(FILE, encoding="utf-8")
+    port = free_port()
+    targets = [f"--scrape=shop=http://127.0.0.1:{each}/metrics" for each in (port, free_port())]
+    with served(tmp_path, [str(file), *targets, "--scrape-interval", "1s"]) as running, httpx.Client() as client:
+
+        def checked() -> dict[str, Any]:
+            found: dict[str, Any] = client.get(f"{running.url}/readyz").json()["checks"]["sources"]
+            return found
+
+        eventually(lambda: not checked()["ok"])
+        assert "none of 2 targets can be scraped, such as http://127.0.0.1" in checked()["message"]
+        assert 'slo_healthy{part="sources"} 0' in client.get(f"{running.url}/metrics").text
+        with DemoShop(pods=1, port=port):
+            eventually(lambda: bool(checked()["ok"]))
 
 
 def test_nothing_that_was_answered_is_missing_after_a_kill(tmp_path: Path, options: list[str]) -> None:
