@@ -123,6 +123,11 @@ class Center:
         [entry] = answer.raise_for_status().json()["objectives"]
         return dict(entry)
 
+    def active_runs(self) -> list[str]:
+        """What dashboards mark: the series of runs that guards tell of."""
+        text = self.client.get(f"{self.url}/metrics").raise_for_status().text
+        return [line for line in text.splitlines() if line.startswith("slo_chaos_run_active{")]
+
     def remaining(self, slo: str) -> int:
         """What is left of its budget, 0 for what is not known."""
         entry = self.entry(slo)
@@ -192,6 +197,7 @@ def test_a_shop_that_breaks_closes_the_gate_and_that_halts_it(
     operator.lasts_seconds = 600.0
     process = scene.start("--slo", FAILING)
     scene.until_running()
+    eventually(lambda: any(FAILING in one and 'fault="pod-delete"' in one for one in center.active_runs()))
     center.shops["failing"].is_broken = True
     code, [report], said = finished(process)
     assert (code, report["outcome"]) == (1, "halted"), said
