@@ -36,7 +36,7 @@ test-platform: setup check-tools ## tests that take minutes, or programs that ar
 	@scripts/platform-tools.sh
 	@scripts/unpack.sh etcd-server etcd
 	@scripts/image-tools.sh >/dev/null
-	SLO_KILLS=$${SLO_KILLS:-200} $(BIN)/pytest -m platform -n 2 --dist loadfile --no-loadscope-reorder --durations 15 \
+	SLO_KILLS=$${SLO_KILLS:-200} $(BIN)/pytest -m platform -n 3 --dist loadfile --no-loadscope-reorder --durations 15 \
 	    $(PYTEST_ARGS)
 
 check-tools:
