@@ -68,7 +68,7 @@ class Guarding:
         self._interrupted = interrupted
         self._announcing = Announcing(budget, record.faults, now=now, say=say)
         self._is_leased = True
-        self._stop_trouble = ""
+        self._said: set[str] = set()
         self._last: Reading | None = None
 
     def start(self, version: str) -> Ended:
@@ -115,8 +115,11 @@ class Guarding:
                 trouble = f"the budget could not be read: unexpected {type(error).__name__}: {error}"
         try:
             engine = self._engine()
-        except Exception:  # likewise, what cannot be understood is not seen
+        except ClusterError:
             is_reachable, engine = False, None
+        except Exception as error:  # likewise, what cannot be understood is not seen
+            is_reachable, engine = False, None
+            self._say_once(f"the engine cannot be looked at: unexpected {type(error).__name__}: {error}")
         else:
             is_reachable = True
         return Seen(
@@ -151,14 +154,15 @@ class Guarding:
 
     def _stop(self) -> None:
         """This engine and no other of its name: with the uid the API server refuses where it is another one."""
-        trouble = ""
         try:
             self._patch({"metadata": {"uid": self._record.uid}, "spec": {"engineState": "stop"}})
         except ClusterError as error:
-            trouble = f"the engine cannot be told to stop: {error}; trying again"
-        if trouble not in ("", self._stop_trouble):
-            self._say(trouble)
-        self._stop_trouble = trouble
+            self._say_once(f"the engine cannot be told to stop: {error}; trying again")
+
+    def _say_once(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            self._say(message)
 
     def _patch(self, patch: Document) -> None:
         self._cluster.patch_engine(self._record.namespace, self._record.name, patch)
